@@ -1,9 +1,11 @@
 # Two commands are enough: `make demo` to see it run, `make test` to check it.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 VENV := .venv
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install --require-hashes --no-deps --only-binary :all:
 PROTOS := $(shell find proto -name '*.proto' 2>/dev/null | sort)
+NO_FETCH := The packages could not be fetched or did not match the lock: see the lines above, check that pip reaches its package index, and run this again.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo demo-check demo-clean test lint proto lock
@@ -13,6 +15,42 @@ help: ## this list
 
 setup: $(VENV)/.run ## environment for running a node, from the hash-pinned lock
 setup-dev: $(VENV)/.dev ## environment for tests and lint, from the hash-pinned lock
+
+# An environment that still runs is kept; a broken or half-made one is made anew.
+$(VENV)/.made:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found: install it (on Debian: apt install python3 python3-venv) or name it, as in: make PYTHON=/path/to/python3.11 setup" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv package (on Debian: apt install python3-venv) and run this again." >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "Making the environment $(VENV) with $(PYTHON) ..."; rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV); }
+	@touch $@
+
+$(VENV)/.run: locks/run.txt $(VENV)/.made
+	@echo "Installing what a node needs ($$(grep -c == $<) pinned packages) ..."
+	@$(PIP) -r $< || { echo "$(NO_FETCH)" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.dev: locks/dev.txt $(VENV)/.run
+	@command -v git >/dev/null || { echo "git is needed for the tests and was not found: install it (on Debian: apt install git)." >&2; exit 1; }
+	@echo "Installing what tests and lint need ($$(grep -c == $<) pinned packages) ..."
+	@$(PIP) -r $< || { echo "$(NO_FETCH)" >&2; exit 1; }
+	@touch $@
+
+demo: setup ## seven centres of Đồng Nai on this machine; Ctrl-C stops them (options: ARGS="--all-dashboards")
+	@exec $(PY) -m node demo up $(ARGS)
+
+demo-check: setup ## the same federation without a person: load, kills, proof, latencies; exit 0 only if all holds
+	@exec $(PY) -m node demo check $(ARGS)
+
+demo-clean: setup ## forget the demo's data, keys and accounts
+	@exec $(PY) -m node demo clean $(ARGS)
+
+test: setup-dev ## all tests (options: ARGS="tests/federation -x")
+	@exec $(PY) -m pytest $(ARGS)
+
+lint: setup-dev ## style, types and import contracts
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy pki federation node modules ui
+	@$(VENV)/bin/lint-imports
 
 proto: setup-dev ## generate the message classes from proto/
 	$(PY) -m grpc_tools.protoc -Iproto --python_out=. --mypy_out=. --grpc_python_out=. --mypy_grpc_out=. $(PROTOS)
