@@ -8,7 +8,8 @@ from tests.house import tree
 
 # A bracket in each pattern keeps this file from finding itself.
 MACHINE = {
-    "a path of one machine": r"(?<![\w.\-/}>])/(?:[w]ork|[r]oot)(?:/|\b(?![.\w-]))|(?<![\w.\-/}>])/(?:[h]ome|[U]sers)/\w",
+    "a path of one machine": r"(?<![\w.\-/}>])/(?:[w]ork|[r]oot)(?:/|\b(?![.\w-]))",
+    "a path of one person": r"(?<![\w.\-/}>])/(?:[h]ome|[U]sers)/\w",
     "a path of one user's temporary folder": r"(?<![\w.])/[t]mp/\w",
     "an address of a package registry": r"\b(?:[p]ypi\.org|[p]ythonhosted|[r]egistry\.npmjs|[d]eb\.debian\.org)",
     "an option that names a package index": r"(?i)(?<!no-emit)(?:--|PIP_|UV_)(?:[e]xtra-)?[i]ndex[-_]url\b",

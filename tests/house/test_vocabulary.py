@@ -1,0 +1,113 @@
+"""One English word for each Vietnamese term, in the screens, the documents and the code (docs/vocabulary.md)."""
+
+import ast
+import re
+from dataclasses import dataclass
+
+from tests.house import tree
+
+PAPER = "docs/vocabulary.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One row of the table."""
+
+    vietnamese: str
+    english: str
+    never: tuple[str, ...]
+
+
+def terms(text: str) -> list[Term]:
+    """The rows of every table in the paper."""
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    return [
+        Term(row[0], row[1], tuple(word.strip() for word in row[3].split(",") if word.strip()))
+        for row in rows
+        if len(row) == 4 and row[0] != "Vietnamese" and not set(row[0]) <= {"-", ":"}
+    ]
+
+
+def doubled(rows: list[Term]) -> list[str]:
+    """Terms and words that stand in two rows, which would make two words for one thing or one word for two."""
+    names = [row.vietnamese.lower() for row in rows] + [row.english.lower() for row in rows]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def forbidden_in(name: str, text: str, rows: list[Term]) -> list[str]:
+    """Uses of a word that the table forbids, as whole words of prose."""
+    return [
+        f"{name}: {word} (say {row.english})"
+        for row in rows
+        for word in row.never
+        if re.search(rf"\b{re.escape(word)}s?\b", text, re.IGNORECASE)
+    ]
+
+
+def forbidden_names(name: str, module: ast.Module, rows: list[Term]) -> list[str]:
+    """Functions, classes and arguments named with a word that the table forbids."""
+    words = {word.replace(" ", "_").lower(): row for row in rows for word in row.never}
+    found = []
+    for node in ast.walk(module):
+        identifier = getattr(node, "name", None) or getattr(node, "arg", None) or getattr(node, "id", None)
+        if not isinstance(identifier, str):
+            continue
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower()
+        found += [
+            f"{name}:{getattr(node, 'lineno', 0)} {identifier} (say {row.english})"
+            for word, row in words.items()
+            if re.search(rf"(?:^|_){word}s?(?:_|$)", snake)
+        ]
+    return sorted(set(found))
+
+
+def wrong_gloss(name: str, text: str, rows: list[Term]) -> list[str]:
+    """Places such as `word (thuật ngữ)` whose word is not the one of the table."""
+    return [
+        f"{name}: {match[0].strip()} (say {row.english})"
+        for row in rows
+        for match in re.finditer(rf"([\w -]{{2,60}}?) \({re.escape(row.vietnamese)}\)", text, re.IGNORECASE)
+        if row.english.lower().removesuffix("e") not in match[1].lower()
+    ]
+
+
+def _rows() -> list[Term]:
+    return terms(tree.text(PAPER))
+
+
+def test_the_table_is_read() -> None:
+    assert len(_rows()) > 40
+    assert all(row.vietnamese and row.english for row in _rows())
+
+
+def test_no_term_and_no_word_stands_twice() -> None:
+    assert doubled(_rows()) == []
+
+
+def test_documents_use_the_words() -> None:
+    papers = [name for name in tree.texts() if name.endswith(".md") and name != PAPER]
+    assert [line for name in papers for line in forbidden_in(name, tree.text(name), _rows())] == []
+    assert [line for name in papers for line in wrong_gloss(name, tree.text(name), _rows())] == []
+
+
+def test_code_uses_the_words() -> None:
+    names = tree.python(*tree.PRODUCT)
+    assert [line for name in names for line in forbidden_names(name, tree.syntax(name), _rows())] == []
+    assert [line for name in names for line in wrong_gloss(name, tree.text(name), _rows())] == []
+
+
+def test_the_checks_see_a_second_word() -> None:
+    rows = terms(
+        "| Vietnamese | English | in code | never |\n|---|---|---|---|\n| sự cố | incident | `I` | ticket, due date |\n"
+    )
+    assert rows == [Term("sự cố", "incident", ("ticket", "due date"))]
+    assert doubled([*rows, Term("tai nạn", "incident", ())]) == ["incident"]
+    assert forbidden_in("a.md", "Two tickets.", rows) == ["a.md: ticket (say incident)"]
+    assert len(forbidden_names("a.py", ast.parse("class TicketBox: ...\ndef f(due_date): ..."), rows)) == 2
+    assert forbidden_names("a.py", ast.parse("def f(incident): ..."), rows) == []
+    assert len(wrong_gloss("a.md", "an accident (sự cố) happens", rows)) == 1
+    assert wrong_gloss("a.md", "an incident (sự cố) happens", rows) == []
