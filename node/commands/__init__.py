@@ -1,0 +1,1 @@
+"""The commands of `python -m node`, one file per group."""

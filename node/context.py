@@ -1,0 +1,47 @@
+"""What the running node gives to those who work in it: routes, jobs, handlers, modules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from node.clock import Clock
+from node.database import Database
+from node.settings import Settings
+from node.territory import Centre, Territory
+
+if TYPE_CHECKING:
+    from federation.delivery import LinkAlarm, PeerState
+
+    from node.access import SessionTokens
+    from node.incident.value import IncidentKind
+    from node.module import Module
+    from pki.registry import RegistryFile
+
+
+def _nobody() -> tuple["PeerState", ...]:
+    return ()
+
+
+def _nothing() -> tuple["LinkAlarm", ...]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeContext:
+    """One running node; there may be several in one process, so nothing of it lives in a module's globals."""
+
+    settings: Settings
+    centre: Centre
+    territory: Territory
+    database: Database
+    clock: Clock
+    random: Callable[[int], bytes]
+    kinds: "Mapping[str, IncidentKind]" = field(default_factory=dict)
+    registry: "RegistryFile"
+    tokens: "SessionTokens"
+    modules: "tuple[Module, ...]" = ()
+    module_settings: Mapping[str, BaseModel] = field(default_factory=dict)
+    peers: "Callable[[], Sequence[PeerState]]" = _nobody
+    alarms: "Callable[[], Sequence[LinkAlarm]]" = _nothing

@@ -1,0 +1,40 @@
+"""The Module interface: the one page that a module's author reads.
+
+A module is a folder `modules/<name>` with a `manifest.toml`, which is read without importing anything, and a
+`module.py` that holds exactly one `Module(...)`. The catalog checks it at the door; the node mounts what it lists. A
+module imports the node's nouns; the node never imports a module by name in code.
+
+Routes get the running node as `request.app.state.node` (a `NodeContext`), and open with `Depends(require(...))` or
+`Depends(public)`. Jobs get a `Session` of the writer and the same `NodeContext`.
+"""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from sqlalchemy import MetaData
+
+from node.incident.value import IncidentKind
+from node.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A screen of the dashboard: its title and its file below the module's folder; the node never imports it."""
+
+    title: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """Everything a module adds to a node; every field but the name may stay empty."""
+
+    name: str
+    routers: tuple[APIRouter, ...] = ()  # HTTP, mounted at /modules/<name>
+    tables: MetaData | None = None  # rows, every table <name>_*; migrations/ beside them
+    incident_kinds: tuple[IncidentKind, ...] = ()  # what it may open, and from which severity it rises
+    pages: tuple[Page, ...] = ()  # title + file
+    jobs: tuple[Job, ...] = ()  # periodic bounded steps
+    settings: type[BaseModel] | None = None  # section [modules.<name>] of the node's file
+    entrance: str = ""  # path below /modules/<name> that "/" of the node leads to, such as "/"

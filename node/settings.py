@@ -1,0 +1,291 @@
+"""What differs between nodes, from one TOML file and the environment; the only reader of the environment.
+
+A variable such as `LIENTHONG_NODE__CODE` overrides `[node] code`. Relative paths start at the folder of the file. Every
+problem is found in one pass and said in plain words, with the key's path.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from node.folder import folder_problem
+from node.territory import Tier
+
+ENV_PREFIX = "LIENTHONG_"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; `problems` lists all that is wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        """Take one sentence per problem."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def _address(value: str) -> str:
+    """Accept `host:port` with a host that is named: a wildcard would open the port to every network."""
+    host, separator, port = value.rpartition(":")
+    if not separator or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004 - the range of ports
+        raise ValueError("is no address; write host:port, such as 127.0.0.1:8001")
+    plain = host.strip("[]")
+    if not plain:
+        raise ValueError("names no host; write the address to use, such as 127.0.0.1")
+    try:
+        unspecified = ipaddress.ip_address(plain).is_unspecified
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", plain):
+            raise ValueError(f"has a host that is none: {plain}") from None
+    else:
+        if unspecified:
+            raise ValueError("would listen on every network; name the one address to use")
+    return value
+
+
+def is_loopback(address: str) -> bool:
+    """Say whether `host:port` can be reached from this machine only."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Section(BaseModel):
+    """A section of the file: unknown keys are refused, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSection(Section):
+    """Who this node is, and where it keeps its things."""
+
+    tier: Tier = Field(description="ioc, oc or coc: how this centre is shown and which modules it may run.")
+    code: str = Field(min_length=1, max_length=16, description="The administrative code, such as 26374.")
+    title: str = Field(min_length=1, max_length=200, description="The centre's name as people read it.")
+    folder: Path = Field(description="Where keys, database and socket are; nobody else may write in it.")
+
+
+class DatabaseSection(Section):
+    """Where rows are kept."""
+
+    url: str = Field(default="", description="A SQLAlchemy URL; empty for an SQLite file in the node's folder.")
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+        if ":memory:" in value or value == "sqlite:///":
+            raise ValueError("must name a file: what is only in memory is lost")
+        return value
+
+
+class HttpSection(Section):
+    """The address for people and programs."""
+
+    listen: Address = Field(default="127.0.0.1:8001", description="host:port of pages and API.")
+    public_url: str = Field(default="", description="The address that browsers use, if a proxy stands in front.")
+    secure_cookie: bool | None = Field(
+        default=None, description="Send the session cookie over HTTPS only; follows public_url when not given."
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path not in {"", "/"}):
+            raise ValueError("must be an origin such as https://oc.example.vn, without a path")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _closed(self) -> Self:
+        if not is_loopback(self.listen) and not self.is_cookie_secure:
+            raise ValueError(
+                "listen is no loopback address, so the session cookie would travel in clear text; "
+                "put a proxy with HTTPS in front and set public_url, or set secure_cookie"
+            )
+        return self
+
+    @property
+    def is_cookie_secure(self) -> bool:
+        """Say whether the cookie is for HTTPS only."""
+        return self.public_url.startswith("https://") if self.secure_cookie is None else self.secure_cookie
+
+    @property
+    def origin(self) -> str:
+        """The origin that browsers see."""
+        return self.public_url or f"http://{self.listen}"
+
+
+class LinkSection(Section):
+    """Where children dial in; absent at a centre without children."""
+
+    listen: Address | None = Field(default=None, description="host:port for children, mutual TLS.")
+    enrol_listen: Address | None = Field(default=None, description="host:port where new children enrol.")
+
+
+class ParentSection(Section):
+    """Whom this node dials; absent at the root."""
+
+    address: Address = Field(description="host:port of the parent's link.")
+    enrol_address: Address | None = Field(default=None, description="host:port where the parent enrols children.")
+
+
+class AuthoritySection(Section):
+    """The issuing authority, at the one centre that has it."""
+
+    folder: Path = Field(description="Folder of the issuing authority; the root's key is never in it.")
+
+
+class TerritorySection(Section):
+    """The dated tree of areas."""
+
+    file: Path = Field(description="TOML file with areas, centre points and dates.")
+
+
+class ModulesSection(BaseModel):
+    """Which modules are on; each may have a section of its own, which the module checks."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    enabled: tuple[str, ...] = Field(default=(), description="Names of the modules to switch on.")
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Give the section [modules.<name>] as it was written; empty if there is none."""
+        value = (self.model_extra or {}).get(name, {})
+        return dict(value) if isinstance(value, Mapping) else {}
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Names for which there is a section or a stray key."""
+        return tuple(self.model_extra or {})
+
+
+class PresenceSection(Section):
+    """How often the centre states upwards how it is."""
+
+    period_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between two statements.")
+
+
+class Settings(BaseSettings):
+    """All settings of one node."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    node: NodeSection
+    database: DatabaseSection = DatabaseSection()
+    http: HttpSection = HttpSection()
+    link: LinkSection = LinkSection()
+    parent: ParentSection | None = None
+    authority: AuthoritySection | None = None
+    territory: TerritorySection
+    modules: ModulesSection = ModulesSection()
+    presence: PresenceSection = PresenceSection()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the file and the environment; raise SettingsError with every problem."""
+        try:
+            written = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError([f"{path}: cannot be read ({error.strerror})"]) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{path}: is no TOML: {error}"]) from error
+        try:
+            settings = cls(**written)
+        except ValidationError as error:
+            raise SettingsError(_sentence(cls, problem) for problem in error.errors()) from error
+        settings = settings._from(path.absolute().parent)
+        problem = folder_problem(settings.node.folder)
+        if problem:
+            raise SettingsError([f"node.folder: {problem}"])
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrides the file; nothing else is read."""
+        _ = settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    def _from(self, base: Path) -> Self:
+        """Make every relative path start at the folder of the settings file."""
+        node = self.node.model_copy(update={"folder": base / self.node.folder})
+        territory = self.territory.model_copy(update={"file": base / self.territory.file})
+        authority = self.authority and self.authority.model_copy(update={"folder": base / self.authority.folder})
+        return self.model_copy(update={"node": node, "territory": territory, "authority": authority})
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the centre's keys, and of nothing else."""
+        return self.node.folder / "keys"
+
+    @property
+    def socket(self) -> Path:
+        """Unix socket for the commands of this machine."""
+        return self.node.folder / "node.sock"
+
+    @property
+    def database_url(self) -> str:
+        """URL of the database, the default filled in."""
+        return self.database.url or f"sqlite:///{self.node.folder / 'node.db'}"
+
+
+def failpoint_from_environment() -> str:
+    """Give the failure to arrange in a test run, from LIENTHONG_FAILPOINT; empty in production."""
+    return os.environ.get(f"{ENV_PREFIX}FAILPOINT", "")
+
+
+def _sentence(cls: type[BaseModel], problem: ErrorDetails) -> str:
+    """Say one validation problem in plain words, beginning with the key's path."""
+    path = ".".join(str(part) for part in problem["loc"]) or "settings"
+    kind, words = problem["type"], problem["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{path}: is unknown{_did_you_mean(cls, problem['loc'])}"
+    if kind == "missing":
+        return f"{path}: is missing"
+    words = words[:1].lower() + words[1:]
+    return (
+        f"{path}: {words} (it is {problem['input']!r})" if _is_showable(path, problem["input"]) else f"{path}: {words}"
+    )
+
+
+def _is_showable(path: str, value: object) -> bool:
+    """A URL may hold a password; a section is too long to repeat."""
+    return isinstance(value, str | int | float | bool) and not path.endswith("url")
+
+
+def _did_you_mean(cls: type[BaseModel], loc: tuple[str | int, ...]) -> str:
+    fields = cls.model_fields
+    for part in loc[:-1]:
+        annotation = fields[str(part)].annotation if str(part) in fields else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        if inner is None:
+            return ""
+        fields = inner.model_fields
+    close = difflib.get_close_matches(str(loc[-1]), list(fields), n=1, cutoff=0.5)
+    known = ", ".join(sorted(fields))
+    return f"; did you mean {close[0]}?" if close else f"; known here: {known}"
