@@ -1,0 +1,155 @@
+"""Who may come in: the check of a peer's chain that follows TLS.
+
+TLS proves that the peer holds a key under our root; it does not prove enough. A certificate authority bound to a DNS
+subtree can still add a foreign URI name, TLS stacks accept wildcards and take a server's certificate for a client, and
+none of them knows that a centre was revoked this morning. So: path validation with our own policy for the leaf, one
+literal name and no other, the use of a client, and the word of the registry.
+
+Whether the admitted name is the *right* peer (my child, my parent) is the caller's question.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from pki import encoding, names
+from pki.errors import GateRefused, PkiError
+from pki.registry import Registry
+
+_LONGEST_CHAIN = 3  # leaf, issuing, and the root that some peers send along
+_LARGEST_CHAIN_BYTES = 64 << 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A peer that was let in: cache it per connection, and ask `Gate.recheck` again per frame."""
+
+    name: str
+    fingerprint: str
+    not_after: datetime
+    auth_key: bytes
+
+
+class Gate:
+    """Admits peers of one federation, by its root and by whatever the registry says at that moment."""
+
+    def __init__(self, root_pem: bytes, registry: Callable[[], Registry]) -> None:
+        self._root = encoding.from_pem(root_pem, "root.pem")
+        self._registry = registry
+
+    def admit(self, chain_pem: bytes, at: datetime) -> Admission:
+        """The peer behind this chain (leaf first), as of that moment; GateRefused says why not."""
+        leaf, between = self._parse(chain_pem)
+        try:
+            name = names.centre_name(leaf)
+        except PkiError as error:
+            raise GateRefused(error.code, error.reason) from error
+        self._check_path(leaf, between, at)
+        key = leaf.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise GateRefused("BAD_CHAIN", "a TLS key is a P-256 key")
+        admission = Admission(
+            name=name,
+            fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+            not_after=leaf.not_valid_after_utc,
+            auth_key=encoding.spki_sha256(key),
+        )
+        self.recheck(admission, at)
+        return admission
+
+    def recheck(self, admission: Admission, at: datetime) -> None:
+        """What may change under a live connection: expiry, and the registry's word; cheap enough for each frame."""
+        if at > admission.not_after:
+            raise GateRefused("EXPIRED", f"the certificate expired on {admission.not_after:%Y-%m-%d %H:%M} UTC")
+        entry = self._registry().centre(admission.name)
+        if entry is None:
+            raise GateRefused("UNKNOWN_CENTRE", f"the registry does not know {admission.name}")
+        if entry.state == "revoked":
+            raise GateRefused("REVOKED", f"{entry.title} ({admission.name}) was revoked")
+        if entry.state != "active":
+            raise GateRefused("NOT_ACTIVE", f"{entry.title} ({admission.name}) is planned and has not enrolled")
+        if admission.auth_key not in entry.auth_keys:
+            raise GateRefused("WRONG_KEY", f"the registry names another key for {entry.title} ({admission.name})")
+
+    def _parse(self, chain_pem: bytes) -> tuple[x509.Certificate, list[x509.Certificate]]:
+        if len(chain_pem) > _LARGEST_CHAIN_BYTES:
+            raise GateRefused("BAD_CHAIN", "the chain is larger than ours ever are")
+        try:
+            chain = x509.load_pem_x509_certificates(chain_pem)
+        except ValueError as error:
+            raise GateRefused("BAD_CHAIN", "the chain is unreadable") from error
+        if not 1 <= len(chain) <= _LONGEST_CHAIN:
+            raise GateRefused("BAD_CHAIN", f"the chain has {len(chain)} certificates; ours have two")
+        return chain[0], [one for one in chain[1:] if one != self._root]
+
+    def _check_path(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
+        try:
+            self._verify(leaf, between, at)
+        except verification.VerificationError as error:
+            # A chain that would hold at another time is an expired one, any other is a wrong one.
+            for code, moment in (("EXPIRED", leaf.not_valid_after_utc), ("NOT_YET", leaf.not_valid_before_utc)):
+                if self._holds(leaf, between, moment) and (moment < at) == (code == "EXPIRED"):
+                    raise GateRefused(
+                        code, f"the certificate is not valid now ({code}: {moment:%Y-%m-%d %H:%M} UTC)"
+                    ) from error
+            raise GateRefused("BAD_CHAIN", f"the chain does not lead to our root as it should: {error}") from error
+
+    def _holds(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> bool:
+        try:
+            self._verify(leaf, between, at)
+        except verification.VerificationError:
+            return False
+        return True
+
+    def _verify(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
+        (
+            verification.PolicyBuilder()
+            .store(verification.Store([self._root]))
+            .time(at)
+            .max_chain_depth(1)
+            .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_leaf_policy())
+            .build_client_verifier()
+            .verify(leaf, between)
+        )
+
+
+def _leaf_policy() -> verification.ExtensionPolicy:
+    critical, any_weight = verification.Criticality.CRITICAL, verification.Criticality.AGNOSTIC
+    return (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.SubjectAlternativeName, any_weight, _one_name)
+        .require_present(x509.BasicConstraints, critical, _no_authority)
+        .require_present(x509.KeyUsage, critical, _signs)
+        .require_present(x509.ExtendedKeyUsage, any_weight, _is_client)
+    )
+
+
+def _one_name(
+    _policy: verification.Policy, _certificate: x509.Certificate, extension: x509.SubjectAlternativeName
+) -> None:
+    listed = list(extension)
+    if len(listed) != 1 or not isinstance(listed[0], x509.DNSName) or not names.is_centre_name(listed[0].value):
+        raise ValueError("not exactly one registry name")
+
+
+def _no_authority(
+    _policy: verification.Policy, _certificate: x509.Certificate, extension: x509.BasicConstraints
+) -> None:
+    if extension.ca:
+        raise ValueError("an authority is no centre")
+
+
+def _signs(_policy: verification.Policy, _certificate: x509.Certificate, extension: x509.KeyUsage) -> None:
+    if not extension.digital_signature or extension.key_cert_sign:
+        raise ValueError("the key is not for TLS")
+
+
+def _is_client(_policy: verification.Policy, _certificate: x509.Certificate, extension: x509.ExtendedKeyUsage) -> None:
+    if ExtendedKeyUsageOID.CLIENT_AUTH not in extension:
+        raise ValueError("the certificate is not for a client")

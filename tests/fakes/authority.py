@@ -1,0 +1,169 @@
+"""A small federation in a temporary folder, enrolled through the real code, and the means to forge against it.
+
+    federation = small_federation(tmp_path)             # IOC 75, OC 731 and 735, four COCs
+    keystore = federation.keystore("26374")             # Keystore, already loaded
+    file = federation.registry_file("731")              # RegistryFile of that node
+    federation.name("75"), federation.registry, federation.root_pem, federation.authority
+    chain, key = federation.forged_chain(names=[x509.DNSName("*.lienthong.internal")])   # validly signed but wrong
+
+Every centre gets `<folder>/<code>/` with `keys/` inside, as a node has it.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from pki import encoding, enrol, profile
+from pki.authority import Authority, create_issuing, create_root
+from pki.enrol_token import parse_token
+from pki.gate import Gate
+from pki.keystore import Keystore
+from pki.registry import Registry, RegistryFile
+
+# (code, title, tier, code of the parent)
+DONG_NAI = (
+    ("75", "IOC tỉnh Đồng Nai", "ioc", None),
+    ("731", "OC thành phố Biên Hòa", "oc", "75"),
+    ("735", "OC huyện Vĩnh Cửu", "oc", "75"),
+    ("26374", "COC phường Tam Phước", "coc", "731"),
+    ("26377", "COC phường Phước Tân", "coc", "731"),
+    ("26173", "COC xã Phú Lý", "coc", "735"),
+    ("26179", "COC xã Tân An", "coc", "735"),
+)
+THREE_TIERS = (DONG_NAI[0], DONG_NAI[1], DONG_NAI[3])
+
+
+def real_now() -> dt.datetime:
+    """The computer's time: TLS stacks take no other, so certificates of a live link must be valid now."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(kw_only=True)
+class FakeFederation:
+    """Folders and keys of a whole federation; `enrol` adds a further centre."""
+
+    folder: Path
+    now: dt.datetime
+    authority: Authority
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def root_pem(self) -> bytes:
+        return self.authority.root_pem
+
+    @property
+    def registry(self) -> Registry:
+        return self.authority.registry
+
+    @property
+    def gate(self) -> Gate:
+        return Gate(self.root_pem, lambda: self.authority.registry)
+
+    def name(self, code: str) -> str:
+        return self.names[code]
+
+    def home(self, code: str) -> Path:
+        return self.folder / code
+
+    def keystore(self, code: str) -> Keystore:
+        return Keystore.load(self.home(code) / "keys")
+
+    def registry_file(self, code: str) -> RegistryFile:
+        """The node's own copy, brought up to the newest version."""
+        file = RegistryFile(self.home(code) / "keys" / "registry.signed", self.root_pem, lambda: self.now)
+        file.offer(self.authority.registry_raw)
+        return file
+
+    def plan(self, code: str, title: str, tier: str, parent: str | None) -> str:
+        """Plans a centre below the parent's code and gives its registry name."""
+        parent_name = self.names[parent] if parent else None
+        self.names[code] = self.authority.plan(code, title, tier, parent_name, self.now).name
+        return self.names[code]
+
+    def enrol(self, code: str) -> Keystore:
+        """Enrols a planned centre as it does itself: token, sealed request, answer."""
+        token = parse_token(self.authority.issue_token(code, self.now, replace_keys=code in self._enrolled()))
+        attempt = enrol.begin(token, enrol.offer_of(self.authority.registry, self.root_pem), self.now)
+        answer = self.authority.enrol(attempt.sealed_request, self.now)
+        self.home(code).mkdir(mode=0o700, exist_ok=True)
+        return enrol.finish(attempt, answer, self.home(code) / "keys", self.now)
+
+    def join(self, code: str, title: str, tier: str, parent: str | None) -> Keystore:
+        self.plan(code, title, tier, parent)
+        return self.enrol(code)
+
+    def issuing_signer(self) -> profile.Signer:
+        """The real issuing CA, for tests that forge: everything it signs is validly signed."""
+        folder = self.folder / "authority"
+        return profile.Signer(
+            certificate=encoding.from_pem((folder / "issuing.pem").read_bytes(), "issuing"),
+            key=encoding.ec_key((folder / "issuing.key").read_bytes(), "issuing"),
+        )
+
+    def forged_chain(
+        self,
+        *,
+        names: Sequence[x509.GeneralName],
+        uses: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH),
+        key: ec.EllipticCurvePrivateKey | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        authority: bool = False,
+    ) -> tuple[bytes, bytes]:
+        """A TLS chain and its key (PEM), signed by the real issuing CA over whatever names and uses are asked for."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        signer = self.issuing_signer()
+        draft = profile._draft(
+            profile._subject("forged"),
+            signer.certificate.subject,
+            key.public_key(),
+            since or self.now,
+            until or (self.now + profile.AUTH_LIFE),
+        )
+        above = signer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        draft = draft.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(above), critical=False
+        )
+        draft = draft.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        draft = draft.add_extension(
+            profile._usage("key_cert_sign" if authority else "digital_signature"), critical=True
+        )
+        if uses:
+            draft = draft.add_extension(x509.ExtendedKeyUsage(list(uses)), critical=False)
+        if names:
+            draft = draft.add_extension(x509.SubjectAlternativeName(list(names)), critical=False)
+        leaf = draft.sign(signer.key, hashes.SHA256())
+        return encoding.pem(leaf) + encoding.pem(signer.certificate), encoding.key_pem(key)
+
+    def _enrolled(self) -> set[str]:
+        return {one.code for one in self.authority.registry.centres if one.state == "active"}
+
+
+def empty_federation(folder: Path, now: dt.datetime | None = None, title: str = "Tỉnh Đồng Nai") -> FakeFederation:
+    """Root and authority alone."""
+    now = now or real_now()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_root(folder / "root", title=title, now=now)
+    return FakeFederation(
+        folder=folder, now=now, authority=create_issuing(folder / "root", folder / "authority", now=now)
+    )
+
+
+def small_federation(
+    folder: Path,
+    now: dt.datetime | None = None,
+    centres: Sequence[tuple[str, str, str, str | None]] = DONG_NAI,
+) -> FakeFederation:
+    """A federation whose centres have all enrolled."""
+    federation = empty_federation(folder / "federation", now)
+    for code, title, tier, parent in centres:
+        federation.plan(code, title, tier, parent)
+    for code, *_ in centres:
+        federation.enrol(code)
+    return federation
