@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from node.clock import Clock
 from node.database import Database
+from node.pace import Pace
 from node.settings import Settings
 from node.territory import Centre, Territory
 
@@ -41,6 +42,7 @@ class NodeContext:
     kinds: "Mapping[str, IncidentKind]" = field(default_factory=dict)
     registry: "RegistryFile"
     tokens: "SessionTokens"
+    pace: Pace
     modules: "tuple[Module, ...]" = ()
     module_settings: Mapping[str, BaseModel] = field(default_factory=dict)
     peers: "Callable[[], Sequence[PeerState]]" = _nobody

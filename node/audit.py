@@ -1,0 +1,45 @@
+"""Who did and who read what: rows are added, never changed; the database itself refuses the rest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from node.tables import audit
+
+LONGEST_DETAIL = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the record."""
+
+    position: int
+    at: datetime
+    actor: str
+    act: str
+    subject: str
+    detail: Mapping[str, object]
+
+
+def record(
+    session: Session, *, actor: str, act: str, subject: str, detail: Mapping[str, object] | str = "", now: datetime
+) -> None:
+    """Add one line in the caller's transaction; never hand it a secret or a citizen's identity."""
+    words = {"text": detail} if isinstance(detail, str) and detail else dict(detail or {})
+    text = json.dumps(words, ensure_ascii=False, default=str)
+    if len(text) > LONGEST_DETAIL:
+        text = json.dumps({"text": text[: LONGEST_DETAIL // 2], "cut": True}, ensure_ascii=False)
+    session.execute(insert(audit).values(at=now, actor=actor[:100], act=act[:64], subject=subject[:200], detail=text))
+
+
+def recent(session: Session, *, limit: int = 100, before: int | None = None) -> tuple[Entry, ...]:
+    """Give the newest lines first, older than a position if one is named."""
+    query = select(audit).order_by(audit.c.position.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit.c.position < before)
+    rows = session.execute(query)
+    return tuple(Entry(row.position, row.at, row.actor, row.act, row.subject, json.loads(row.detail)) for row in rows)

@@ -1,0 +1,72 @@
+"""Roles, what each may do, and who somebody is once that is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Role(StrEnum):
+    """What somebody is at a centre."""
+
+    CITIZEN = "citizen"  # công dân
+    OPERATOR = "operator"  # điện thoại viên, cán bộ xử lý
+    LEADER = "leader"  # lãnh đạo
+    ADMIN = "admin"  # quản trị
+
+
+ROLE_TITLES: Mapping[Role, str] = {
+    Role.CITIZEN: "Người dân",
+    Role.OPERATOR: "Cán bộ trực",
+    Role.LEADER: "Lãnh đạo",
+    Role.ADMIN: "Quản trị",
+}
+
+
+class Permission(StrEnum):
+    """What a route may ask for."""
+
+    INCIDENT_READ = "incident.read"
+    INCIDENT_ACT = "incident.act"
+    INCIDENT_APPROVE = "incident.approve"
+    REPORT_READ = "report.read"
+    REPORT_IDENTITY = "report.identity"
+    LINK_READ = "link.read"
+    ACCOUNT_MANAGE = "account.manage"
+    AUDIT_READ = "audit.read"
+    TOKEN_ISSUE = "token.issue"  # noqa: S105 - a permission's name
+
+
+_OPERATOR = frozenset(
+    {
+        Permission.INCIDENT_READ,
+        Permission.INCIDENT_ACT,
+        Permission.REPORT_READ,
+        Permission.REPORT_IDENTITY,
+        Permission.LINK_READ,
+    }
+)
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.CITIZEN: frozenset(),
+        Role.OPERATOR: _OPERATOR,
+        Role.LEADER: _OPERATOR | {Permission.INCIDENT_APPROVE, Permission.AUDIT_READ},
+        # who gives out accounts does not read what citizens wrote
+        Role.ADMIN: frozenset(
+            {Permission.LINK_READ, Permission.ACCOUNT_MANAGE, Permission.AUDIT_READ, Permission.TOKEN_ISSUE}
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Somebody who is signed in, with what that person may do and the area it holds for."""
+
+    username: str
+    display_name: str
+    role: Role
+    area_code: str | None
+    permissions: frozenset[Permission]
+    session_id: str = ""
