@@ -1,0 +1,74 @@
+"""The command: prove a bundle, say what holds, name the centre where something does not."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from .proof import prove
+from .verdict import Damaged, Verdict
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prove the bundle named on the command line; 0 if all of it holds, 1 if anything does not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m federation.verify", description="Prove a bundle of stored frames with a root certificate only."
+    )
+    parser.add_argument("bundle", type=Path, help="the file that `python -m node evidence frames` wrote")
+    parser.add_argument("--root", type=Path, required=True, help="the trusted root certificate (PEM)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON instead of text")
+    asked = parser.parse_args(arguments)
+    try:
+        verdict = prove(asked.bundle.read_bytes(), asked.root.read_bytes())
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    except Damaged as error:
+        verdict = Verdict()
+        verdict.blame("", str(asked.root), error)
+    sys.stdout.write(f"{_as_json(verdict) if asked.json else _as_text(verdict)}\n")
+    return 0 if verdict.holds else 1
+
+
+def _as_json(verdict: Verdict) -> str:
+    centres = {
+        name: {
+            "code": verdict.titles[name].code if name in verdict.titles else "",
+            "title": verdict.titles[name].title if name in verdict.titles else "",
+            "streams": count.streams,
+            "frames": count.frames,
+            "records": count.records,
+            "enclosed": count.enclosed,
+        }
+        for name, count in sorted(verdict.centres.items())
+    }
+    faults = [
+        {
+            "code": fault.code,
+            "centre": fault.centre,
+            "title": verdict.title(fault.centre),
+            "where": fault.where,
+            "reason": fault.reason,
+        }
+        for fault in verdict.faults
+    ]
+    answer = {"ok": verdict.holds, "exporter": verdict.exporter, "exported_at": verdict.exported_at}
+    return json.dumps({**answer, "centres": centres, "faults": faults}, ensure_ascii=False)
+
+
+def _as_text(verdict: Verdict) -> str:
+    lines = [f"exported by {verdict.title(verdict.exporter)} at {verdict.exported_at}"] if verdict.exporter else []
+    lines += [
+        f"{verdict.title(name)}: {count.frames} frames with {count.records} records in {count.streams} streams, "
+        f"{count.enclosed} records enclosed by others"
+        for name, count in sorted(verdict.centres.items())
+    ]
+    lines += [
+        f"DOES NOT HOLD [{fault.code}] {verdict.title(fault.centre)}: {fault.reason} ({fault.where})"
+        for fault in verdict.faults
+    ]
+    lines.append("All of it holds." if verdict.holds else f"{len(verdict.faults)} things do not hold.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What the exporting centre says it put into a bundle, under its signature."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+
+from .bundle import MANIFEST, SIGNATURE
+from .frames import KeyFor
+from .verdict import Damaged
+
+FORMAT = "lienthong-frames-1"
+DOMAIN = b"lienthong.evidence.manifest.v1\x00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Who exported what and when, and what every member's SHA-256 was."""
+
+    exporter: str
+    exported_at: str
+    members: Mapping[str, str]
+
+
+def write(exporter: str, key_id: bytes, exported_at: str, members: Mapping[str, bytes]) -> bytes:
+    """The manifest of these members, the bytes that the exporter signs after DOMAIN."""
+    content = {
+        "format": FORMAT,
+        "exporter": exporter,
+        "key_id": key_id.hex(),
+        "exported_at": exported_at,
+        "members": {name: hashlib.sha256(members[name]).hexdigest() for name in sorted(members)},
+    }
+    return json.dumps(content, indent=1).encode()
+
+
+def read(members: Mapping[str, bytes], key_for: KeyFor) -> Manifest:
+    """The manifest, if its exporter's signature holds; Damaged otherwise."""
+    raw = members.get(MANIFEST, b"")
+    try:
+        content: Any = json.loads(raw)
+        if content["format"] != FORMAT:
+            raise Damaged("MANIFEST", "the bundle has a format that is not known")
+        exporter, key_id = str(content["exporter"]), bytes.fromhex(content["key_id"])
+        manifest = Manifest(
+            exporter=exporter,
+            exported_at=str(content["exported_at"]),
+            members={str(name): str(digest) for name, digest in content["members"].items()},
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Damaged("MANIFEST", "the manifest cannot be read") from error
+    key = key_for(exporter, key_id)
+    if key is None:
+        raise Damaged("MANIFEST", f"no certificate from the trusted root names {exporter} with its key")
+    try:
+        key.key.verify(members.get(SIGNATURE, b""), DOMAIN + raw)
+    except InvalidSignature as error:
+        raise Damaged("MANIFEST", f"the manifest does not carry the signature of {exporter}") from error
+    return manifest

@@ -1,0 +1,69 @@
+"""What the verifier found: what holds, and what does not, with the centre that it concerns."""
+
+from dataclasses import dataclass, field
+
+
+class Damaged(Exception):  # noqa: N818 - it says what the bytes are, not that the program failed
+    """Something that does not hold: a code for programs, a sentence for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One centre as the registry lists it."""
+
+    code: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that does not hold; `centre` is a registry name, empty where none can be told."""
+
+    code: str
+    centre: str
+    where: str
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class CentreCount:
+    """What was verified of one centre."""
+
+    frames: int = 0
+    records: int = 0
+    enclosed: int = 0
+    streams: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """The whole answer."""
+
+    centres: dict[str, CentreCount] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    titles: dict[str, Listing] = field(default_factory=dict)
+    exporter: str = ""
+    exported_at: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing at all is wrong."""
+        return not self.faults
+
+    def title(self, centre: str) -> str:
+        """The centre as people know it, and its registry name."""
+        listing = self.titles.get(centre)
+        return f"{listing.title} ({listing.code}, {centre})" if listing else centre or "no centre can be told"
+
+    def count(self, centre: str) -> CentreCount:
+        """The centre's counts, begun at zero."""
+        return self.centres.setdefault(centre, CentreCount())
+
+    def blame(self, centre: str, where: str, error: Damaged) -> None:
+        """Note what does not hold and whom it concerns."""
+        self.faults.append(Fault(code=error.code, centre=centre, where=where, reason=error.reason))
