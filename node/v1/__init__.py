@@ -1,0 +1,1 @@
+"""Messages of the nouns that travel, generated from proto/node/v1."""
