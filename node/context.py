@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from federation.delivery import LinkAlarm, PeerState
 
     from node.access import SessionTokens
+    from node.catalog import Manifest
     from node.incident.value import IncidentKind
     from node.module import Module
     from pki.registry import RegistryFile
@@ -44,6 +45,7 @@ class NodeContext:
     tokens: "SessionTokens"
     pace: Pace
     modules: "tuple[Module, ...]" = ()
-    module_settings: Mapping[str, BaseModel] = field(default_factory=dict)
+    module_settings: Mapping[str, BaseModel] = field(default_factory=dict)  # the sections [modules.<name>], checked
+    manifests: "Mapping[str, Manifest]" = field(default_factory=dict)
     peers: "Callable[[], Sequence[PeerState]]" = _nobody
     alarms: "Callable[[], Sequence[LinkAlarm]]" = _nothing

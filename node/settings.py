@@ -210,7 +210,7 @@ class Settings(BaseSettings):
         try:
             settings = cls(**written)
         except ValidationError as error:
-            raise SettingsError(_sentence(cls, problem) for problem in error.errors()) from error
+            raise SettingsError(sentences(cls, error)) from error
         settings = settings._from(path.absolute().parent)
         problem = folder_problem(settings.node.folder)
         if problem:
@@ -258,6 +258,18 @@ def failpoint_from_environment() -> str:
     return os.environ.get(f"{ENV_PREFIX}FAILPOINT", "")
 
 
+def sentences(cls: type[BaseModel], error: ValidationError, *, prefix: str = "") -> list[str]:
+    """Say every problem that pydantic found, one sentence each, beginning with the key's path."""
+    return [prefix + _sentence(cls, problem) for problem in error.errors()]
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Continue a sentence about an unknown name with what may have been meant."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(names) or 'none'}"
+
+
 def _sentence(cls: type[BaseModel], problem: ErrorDetails) -> str:
     """Say one validation problem in plain words, beginning with the key's path."""
     path = ".".join(str(part) for part in problem["loc"]) or "settings"
@@ -286,6 +298,4 @@ def _did_you_mean(cls: type[BaseModel], loc: tuple[str | int, ...]) -> str:
         if inner is None:
             return ""
         fields = inner.model_fields
-    close = difflib.get_close_matches(str(loc[-1]), list(fields), n=1, cutoff=0.5)
-    known = ", ".join(sorted(fields))
-    return f"; did you mean {close[0]}?" if close else f"; known here: {known}"
+    return closest(str(loc[-1]), fields)
