@@ -1,0 +1,188 @@
+"""The chain of one stream in the store: its head, its frames by place, and how it grows by one frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from federation import tables
+from federation.frame import NO_HASH, Frame, StreamKey, to_us
+
+_stream, _frame, _epoch, _record = tables.stream, tables.frame, tables.epoch, tables.record
+
+
+@dataclass(slots=True)
+class Chain:
+    """A stream and its head; `pos` is the local position of the last frame, `count` the records so far."""
+
+    id: int
+    key: StreamKey
+    origin_no: int
+    epoch: bytes
+    frame_no: int
+    frame_hash: bytes
+    next_seq: int
+    pos: int
+    count: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether the stream holds no frame yet."""
+        return self.pos == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stored frame by its place in its stream."""
+
+    pos: int
+    frame_hash: bytes
+    end_count: int
+
+
+_COLUMNS = (
+    _stream.c.id,
+    _stream.c.origin,
+    _stream.c.lane,
+    _stream.c.audience,
+    _stream.c.origin_no,
+    _stream.c.epoch,
+    _stream.c.frame_no,
+    _stream.c.frame_hash,
+    _stream.c.next_seq,
+    _stream.c.head_pos,
+    _stream.c.head_count,
+)
+_ALL = select(*_COLUMNS).order_by(_stream.c.id)
+_LOAD = select(*_COLUMNS).where(
+    _stream.c.origin == bindparam("origin"),
+    _stream.c.lane == bindparam("lane"),
+    _stream.c.audience == bindparam("audience"),
+)
+_SAVE = (
+    update(_stream)
+    .where(_stream.c.id == bindparam("stream_id"))
+    .values({name: bindparam(f"new_{name}") for name in ("epoch", "frame_no", "frame_hash", "next_seq")})
+    .values(head_pos=bindparam("new_head_pos"), head_count=bindparam("new_head_count"))
+)
+_FIND = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count).where(
+    _frame.c.stream_id == bindparam("stream_id"),
+    _frame.c.epoch == bindparam("epoch"),
+    _frame.c.frame_no == bindparam("frame_no"),
+)
+_KNOWN_EPOCH = (
+    select(_epoch.c.first_pos)
+    .where(_epoch.c.stream_id == bindparam("stream_id"), _epoch.c.epoch == bindparam("epoch"))
+    .limit(1)
+)
+
+
+def _chain(row: Row[*tuple[Any, ...]]) -> Chain:
+    number, origin, lane, audience, origin_no, epoch, frame_no, frame_hash, next_seq, pos, count = row
+    key = StreamKey(origin, lane, audience)
+    return Chain(number, key, origin_no, bytes(epoch), frame_no, bytes(frame_hash), next_seq, pos, count)
+
+
+def load_all(connection: Connection) -> list[Chain]:
+    """Every stream that this node holds."""
+    return [_chain(row) for row in connection.execute(_ALL)]
+
+
+def load(connection: Connection, key: StreamKey) -> Chain | None:
+    """The stream of that name, if any frame of it is held."""
+    row = connection.execute(_LOAD, {"origin": key.origin, "lane": key.lane, "audience": key.audience}).one_or_none()
+    return None if row is None else _chain(row)
+
+
+def load_or_create(connection: Connection, key: StreamKey) -> Chain:
+    """The stream of that name, made empty if there is none."""
+    chain = load(connection, key)
+    if chain is not None:
+        return chain
+    values = {"origin": key.origin, "lane": key.lane, "audience": key.audience, "origin_no": 0, "epoch": b""}
+    numbers = {"frame_no": -1, "frame_hash": NO_HASH, "next_seq": 1, "head_pos": 0, "head_count": 0}
+    number = connection.execute(insert(_stream).values(values | numbers).returning(_stream.c.id)).scalar_one()
+    first = select(_stream.c.id).where(_stream.c.origin == key.origin).order_by(_stream.c.id).limit(1)
+    origin_no = connection.execute(first).scalar_one()
+    connection.execute(update(_stream).where(_stream.c.id == number).values(origin_no=origin_no))
+    return Chain(number, key, origin_no, b"", -1, NO_HASH, 1, 0, 0)
+
+
+def save(connection: Connection, chain: Chain) -> None:
+    """Write the head back, once after the frames of a step."""
+    values = {
+        "stream_id": chain.id,
+        "new_epoch": chain.epoch,
+        "new_frame_no": chain.frame_no,
+        "new_frame_hash": chain.frame_hash,
+        "new_next_seq": chain.next_seq,
+        "new_head_pos": chain.pos,
+        "new_head_count": chain.count,
+    }
+    connection.execute(_SAVE, values)
+
+
+def extend(connection: Connection, chain: Chain, frame: Frame, *, sender: str, at: datetime) -> None:
+    """Store a frame that was checked to be the next one, and move the head in memory; `save` follows."""
+    header = frame.header
+    chain.pos += 1
+    chain.count += header.count
+    if header.genesis is not None:
+        before = header.genesis
+        connection.execute(
+            insert(_epoch).values(
+                stream_id=chain.id,
+                first_pos=chain.pos,
+                epoch=header.epoch,
+                previous_epoch=before.epoch,
+                previous_frame_no=before.frame_no,
+                previous_hash=before.frame_hash,
+            )
+        )
+    chain.epoch, chain.frame_no, chain.frame_hash = header.epoch, header.frame_no, frame.hash
+    chain.next_seq = header.first_seq + header.count
+    values = {
+        "stream_id": chain.id,
+        "pos": chain.pos,
+        "epoch": header.epoch,
+        "frame_no": header.frame_no,
+        "frame_hash": frame.hash,
+        "key_id": header.key_id,
+        "size": len(frame.raw),
+        "end_count": chain.count,
+        "at_us": to_us(at),
+        "sender": sender,
+        "raw": frame.raw,
+    }
+    connection.execute(insert(_frame), values)
+
+
+def register(connection: Connection, chain: Chain, records: Sequence[tuple[bytes, int]]) -> None:
+    """Note where the signed bytes of records lie: (rid, position) in the frame at the head."""
+    if records:
+        place = {"origin_no": chain.origin_no, "stream_id": chain.id, "pos": chain.pos}
+        connection.execute(insert(_record), [place | {"rid": rid, "position": index} for rid, index in records])
+
+
+def find(connection: Connection, chain: Chain, epoch: bytes, frame_no: int) -> Place | None:
+    """The stored frame with that epoch and number."""
+    row = connection.execute(_FIND, {"stream_id": chain.id, "epoch": epoch, "frame_no": frame_no}).one_or_none()
+    return None if row is None else Place(row.pos, bytes(row.frame_hash), row.end_count)
+
+
+def knows_epoch(connection: Connection, chain: Chain, epoch: bytes) -> bool:
+    """Whether an epoch of the stream is held, at least in part."""
+    return connection.execute(_KNOWN_EPOCH, {"stream_id": chain.id, "epoch": epoch}).first() is not None
+
+
+def earlier_ends(connection: Connection, chain: Chain, limit: int = 4) -> list[tuple[bytes, int, bytes]]:
+    """Where the epochs before the present one ended, newest first: (epoch, frame number, hash)."""
+    rows = connection.execute(
+        select(_epoch.c.previous_epoch, _epoch.c.previous_frame_no, _epoch.c.previous_hash)
+        .where(_epoch.c.stream_id == chain.id)
+        .order_by(_epoch.c.first_pos.desc())
+        .limit(limit)
+    )
+    return [(bytes(row[0]), row[1], bytes(row[2])) for row in rows if row[0]]

@@ -1,0 +1,169 @@
+"""What arriving records do: each once, through the handler of its kind, or parked with the reason it could not."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.orm import Session
+
+from federation import chain, tables
+from federation.alarm import raise_alarm
+from federation.failpoint import failpoint
+from federation.frame import Frame, Inbound, Record, decode_record, inbound, parse_frame, to_us
+from federation.ledger import observe_hlc
+from federation.trouble import is_storage_failure
+
+Handler = Callable[[Session, Inbound], None]
+log = logging.getLogger(__name__)
+
+
+class Unacceptable(Exception):  # noqa: N818 - a handler's verdict on a record
+    """Raised by a handler for a record that it can never apply as things are: the record is parked with this reason."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """The transaction in which a frame of one stream is taken in, who brought it, and when."""
+
+    session: Session
+    head: chain.Chain
+    peer: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    position: int
+    item: Inbound | None
+    code: str
+    reason: str
+
+
+class Effects:
+    """Applies the records of frames that were just stored."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        """Take what to do with each kind."""
+        self._handlers = handlers
+
+    def apply(self, taking: Taking, frame: Frame, records: Sequence[Record | None]) -> None:
+        """Apply those records of the frame at the head that never were before; None stands for an unreadable one."""
+        session, head, now = taking.session, taking.head, taking.now
+        connection = session.connection()
+        fresh: list[tuple[int, Inbound]] = []
+        seen = _applied(connection, head, [record.rid for record in records if record])
+        for index, record in enumerate(records):
+            if record is None:
+                _park(taking, _Parked(index, None, "RECORD", "the bytes of a record are no record"))
+            elif record.rid.bytes not in seen:
+                seen.add(record.rid.bytes)
+                fresh.append((index, inbound(record, frame.header, index, received_at=now, sender=taking.peer)))
+        chain.register(connection, head, [(item.rid.bytes, index) for index, item in fresh])
+        if fresh:
+            observe_hlc(connection, max(record.hlc for record in records if record), now)
+        failpoint("receiver.before_effect")
+        if not self._apply_together(session, [item for _, item in fresh]):
+            for index, item in fresh:
+                trouble = self._apply_alone(session, item)
+                if trouble is not None:
+                    _park(taking, _Parked(index, item, *trouble))
+        failpoint("receiver.after_effect")
+
+    def _apply_together(self, session: Session, items: Sequence[Inbound]) -> bool:
+        """Apply all in one savepoint, the ordinary case; False, with nothing done, if one of them fails."""
+        if len(items) == 1:
+            return False
+        try:
+            with session.begin_nested():
+                for item in items:
+                    self._handle(session, item)
+        except Exception as error:
+            if is_storage_failure(error):
+                raise
+            return False
+        return True
+
+    def _apply_alone(self, session: Session, item: Inbound) -> tuple[str, str] | None:
+        """Apply one record in its own savepoint; code and reason if that cannot be done."""
+        try:
+            with session.begin_nested():
+                self._handle(session, item)
+        except Unacceptable as error:
+            return error.code, error.reason
+        except Exception as error:
+            if is_storage_failure(error):
+                raise
+            log.exception("the handler of %s failed on record %s of %s", item.kind, item.rid, item.origin)
+            return "HANDLER", f"{type(error).__name__}: {error}"
+        return None
+
+    def _handle(self, session: Session, item: Inbound) -> None:
+        handler = self._handlers.get(item.kind)
+        if handler is None:
+            raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {item.kind}")
+        handler(session, item)
+
+    def replay_parked(self, session: Session, now: datetime, limit: int = 500) -> int:
+        """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
+        connection = session.connection()
+        parked, frame, stream = tables.parked, tables.frame, tables.stream
+        query = (
+            select(parked, frame.c.raw, frame.c.at_us.label("received_us"), stream.c.origin)
+            .join(frame, (frame.c.stream_id == parked.c.stream_id) & (frame.c.pos == parked.c.pos))
+            .join(stream, stream.c.id == parked.c.stream_id)
+            .where(parked.c.applied_at_us.is_(None), parked.c.rid.is_not(None))
+            .order_by(parked.c.at_us, parked.c.stream_id, parked.c.pos, parked.c.position)
+            .limit(limit)
+        )
+        applied = 0
+        for row in connection.execute(query).all():
+            parts = parse_frame(bytes(row.raw))
+            record = decode_record(parts.records[row.position])
+            item = inbound(record, parts.header, row.position, received_at=now, sender=row.sender)
+            if self._apply_alone(session, item) is None:
+                place = (parked.c.stream_id == row.stream_id) & (parked.c.pos == row.pos)
+                done = update(parked).where(place, parked.c.position == row.position)
+                connection.execute(done.values(applied_at_us=to_us(now)))
+                applied += 1
+        return applied
+
+
+def _applied(connection: Connection, head: chain.Chain, rids: Sequence[UUID]) -> set[bytes]:
+    record = tables.record
+    if not rids:
+        return set()
+    keys = [rid.bytes for rid in rids]
+    query = select(record.c.rid).where(record.c.origin_no == head.origin_no, record.c.rid.in_(keys))
+    return {bytes(row.rid) for row in connection.execute(query)}
+
+
+def _park(taking: Taking, parked: _Parked) -> None:
+    """Keep a record that cannot be applied, with the reason, and ring; its stream goes on."""
+    connection, head, item = taking.session.connection(), taking.head, parked.item
+    kind = item.kind[:64] if item else ""
+    code = parked.code[:64]
+    place = {
+        "stream_id": head.id,
+        "pos": head.pos,
+        "position": parked.position,
+        "rid": item.rid.bytes if item else None,
+    }
+    why = {"kind": kind, "sender": taking.peer, "code": code, "reason": parked.reason, "at_us": to_us(taking.now)}
+    connection.execute(insert(tables.parked).values(place | why))
+    raise_alarm(
+        connection,
+        "BAD_ORIGIN_SIG" if code == "BAD_ORIGIN_SIG" else "PARKED",
+        at=taking.now,
+        peer=taking.peer,
+        origin=head.key.origin,
+        subject=f"{kind} {code}",
+        detail=f"{code}: {parked.reason} (record {item.rid if item else parked.position}, frame {head.frame_no})",
+    )

@@ -1,0 +1,249 @@
+"""Appending records in the caller's transaction, and sealing them into signed frames in a transaction of their own."""
+
+import itertools
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from federation import chain, tables
+from federation.failpoint import failpoint
+from federation.frame import (
+    MAX_FRAME_BYTES,
+    MAX_RECORD_BYTES,
+    MAX_RECORDS,
+    Genesis,
+    Record,
+    Signer,
+    StreamKey,
+    enclose,
+    encode_record,
+    seal_frame,
+    to_us,
+)
+from federation.storage import touch
+
+UP = "up"
+PARENT = "parent"
+_DOWN = "down:"
+_KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
+_LONGEST_KIND = 64
+_HEADER_ROOM = 1024
+_RECORD_ROOM = 8
+_STEP_RECORDS = 2000
+_URGENT_FRAMES = 256
+
+_local, _pending, _record, _frame, _stream = (
+    tables.local,
+    tables.pending,
+    tables.record,
+    tables.frame,
+    tables.stream,
+)
+
+
+class Lane(StrEnum):
+    """What goes first: a backlog of one lane never delays the one before it."""
+
+    URGENT = "urgent"
+    REGULAR = "regular"
+    AUDIT = "audit"
+
+
+class NotSealed(LookupError):  # noqa: N818 - a state of the record, not a mistake
+    """The record is unknown here, or waits to be sealed, so that nobody's signature covers it yet."""
+
+
+def down(child: str) -> str:
+    """The audience of the chain that leads to one child."""
+    return f"{_DOWN}{child}"
+
+
+def new_rid(now: datetime, random: Callable[[int], bytes]) -> UUID:
+    """A UUIDv7 (RFC 9562) of that moment."""
+    milliseconds = to_us(now) // 1000
+    noise = bytearray(random(10))
+    noise[0] = 0x70 | (noise[0] & 0x0F)
+    noise[2] = 0x80 | (noise[2] & 0x3F)
+    return UUID(bytes=milliseconds.to_bytes(6, "big") + bytes(noise))
+
+
+def wall_hlc(now: datetime) -> int:
+    """The least hybrid clock value of a moment: 48 bits of milliseconds, 16 bits of count."""
+    return (to_us(now) // 1000) << 16
+
+
+_TICK = (
+    update(_local)
+    .where(_local.c.id == 1)
+    .values(
+        pos=_local.c.pos + 1,
+        hlc=case((_local.c.hlc >= bindparam("wall"), _local.c.hlc + 1), else_=bindparam("wall")),
+    )
+    .returning(_local.c.pos, _local.c.hlc)
+)
+
+
+def append(
+    session: Session,
+    *,
+    lane: Lane,
+    audience: str,
+    kind: str,
+    payload: bytes,
+    now: datetime,
+    schema: int = 1,
+    rid: UUID | None = None,
+) -> UUID:
+    """Put a record into one of this node's streams in the caller's transaction; raises ValueError if it cannot go."""
+    if audience not in (UP, PARENT) and not audience.startswith(_DOWN):
+        msg = f"{audience!r} is no audience"
+        raise ValueError(msg)
+    if len(kind) > _LONGEST_KIND or not _KIND.fullmatch(kind):
+        msg = f"{kind!r} is no kind of record"
+        raise ValueError(msg)
+    connection = session.connection()
+    rid = rid or new_rid(now, secrets.token_bytes)
+    pos, hlc = _tick(connection, now)
+    raw = encode_record(Record(rid, kind, schema, now, hlc, payload))
+    if len(raw) > MAX_RECORD_BYTES:
+        msg = f"a record of {len(raw)} bytes is larger than {MAX_RECORD_BYTES}"
+        raise ValueError(msg)
+    values = {"pos": pos, "lane": Lane(lane).value, "audience": audience, "rid": rid.bytes, "raw": raw}
+    connection.execute(insert(_pending), values)
+    touch(session)
+    failpoint("ledger.after_append")
+    return rid
+
+
+def _tick(connection: Connection, now: datetime) -> tuple[int, int]:
+    row = connection.execute(_TICK, {"wall": wall_hlc(now)}).one_or_none()
+    if row is not None:
+        return row.pos, row.hlc
+    connection.execute(insert(_local).values(id=1, pos=1, hlc=wall_hlc(now)))
+    return 1, wall_hlc(now)
+
+
+def observe_hlc(connection: Connection, seen: int, now: datetime) -> None:
+    """Move the hybrid clock past one that arrived, unless that one claims to be more than an hour ahead."""
+    if seen < wall_hlc(now) + (3_600_000 << 16):
+        connection.execute(update(_local).where(_local.c.id == 1, _local.c.hlc < seen).values(hlc=seen))
+
+
+def enclosure(session: Session, rid: UUID, origin: str | None = None) -> bytes:
+    """A sealed record, own or received, with the proof of its origin's signature; raises NotSealed.
+
+    `origin` decides where several centres used one rid, which none does by itself.
+    """
+    query = (
+        select(_frame.c.raw, _record.c.position)
+        .join(_frame, (_frame.c.stream_id == _record.c.stream_id) & (_frame.c.pos == _record.c.pos))
+        .where(_record.c.rid == rid.bytes)
+        .limit(2)
+    )
+    if origin is not None:
+        query = query.join(_stream, _stream.c.id == _record.c.stream_id).where(_stream.c.origin == origin)
+    rows = session.execute(query).all()
+    if len(rows) != 1:
+        raise NotSealed(f"record {rid} is {'held from several origins' if rows else 'not sealed here'}")
+    return enclose(bytes(rows[0].raw), rows[0].position)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    pos: int
+    lane: str
+    audience: str
+    rid: bytes
+    raw: bytes
+
+
+class Sealer:
+    """The only one that numbers, chains and signs: one epoch from its making to its end."""
+
+    def __init__(self, keystore: Signer, random: Callable[[int], bytes], now: Callable[[], datetime]) -> None:
+        """Draw the epoch; nothing is written before there is something to seal."""
+        self._signer = keystore
+        self._now = now
+        self.epoch = random(16)
+
+    def step(self, session: Session, lanes: Collection[Lane] = tuple(Lane)) -> int:
+        """Seal what waits in these lanes, at most 2000 records; the number of frames made, genesis frames included."""
+        connection = session.connection()
+        frames = 0
+        for lane in lanes:
+            limit = _URGENT_FRAMES if lane is Lane.URGENT else _STEP_RECORDS
+            waiting = self._waiting(connection, lane, limit)
+            by_audience = sorted(waiting, key=lambda record: record.audience)
+            for audience, records in itertools.groupby(by_audience, key=lambda record: record.audience):
+                frames += self._seal(connection, lane, audience, list(records))
+            if waiting:
+                done = (_pending.c.lane == lane.value) & (_pending.c.pos <= waiting[-1].pos)
+                connection.execute(delete(_pending).where(done))
+        failpoint("sealer.before_commit")
+        return frames
+
+    def _waiting(self, connection: Connection, lane: Lane, limit: int) -> list[_Waiting]:
+        query = select(_pending).where(_pending.c.lane == lane.value).order_by(_pending.c.pos).limit(limit)
+        return [
+            _Waiting(row.pos, row.lane, row.audience, bytes(row.rid), bytes(row.raw))
+            for row in connection.execute(query)
+        ]
+
+    def _seal(self, connection: Connection, lane: Lane, audience: str, records: Sequence[_Waiting]) -> int:
+        head = chain.load_or_create(connection, StreamKey(self._signer.name, lane.value, audience))
+        made = 0
+        if head.epoch != self.epoch:
+            self._put(connection, head, [], Genesis(head.epoch, max(head.frame_no, 0), head.frame_hash, _reason(head)))
+            made += 1
+        for group in _groups(records, 1 if lane is Lane.URGENT else MAX_RECORDS):
+            self._put(connection, head, group, None)
+            made += 1
+        chain.save(connection, head)
+        return made
+
+    def _put(
+        self, connection: Connection, head: chain.Chain, records: Sequence[_Waiting], genesis: Genesis | None
+    ) -> None:
+        failpoint("sealer.before_sign")
+        now = self._now()
+        frame = seal_frame(
+            signer=self._signer,
+            lane=head.key.lane,
+            audience=head.key.audience,
+            epoch=self.epoch,
+            frame_no=0 if genesis else head.frame_no + 1,
+            first_seq=1 if genesis else head.next_seq,
+            prev_frame_hash=head.frame_hash,
+            records=[record.raw for record in records],
+            sealed_at=now,
+            genesis=genesis,
+        )
+        chain.extend(connection, head, frame, sender="", at=now)
+        chain.register(connection, head, [(record.rid, index) for index, record in enumerate(records)])
+        failpoint("sealer.after_store")
+
+
+def _reason(head: chain.Chain) -> str:
+    return "first" if head.empty else "start"
+
+
+def _groups(records: Sequence[_Waiting], most: int) -> Iterator[list[_Waiting]]:
+    """Cut records into frames that hold the limits of number and size."""
+    group: list[_Waiting] = []
+    size = _HEADER_ROOM
+    for record in records:
+        room = len(record.raw) + _RECORD_ROOM
+        if group and (len(group) == most or size + room > MAX_FRAME_BYTES):
+            yield group
+            group, size = [], _HEADER_ROOM
+        group.append(record)
+        size += room
+    if group:
+        yield group

@@ -1,0 +1,202 @@
+"""Taking frames in: verified, once and in order, with their effects, in one transaction, before anything is said.
+
+The order of checks is fixed: does this neighbour have the right to bring this stream, is the frame of bearable size,
+did its origin sign it, is it the next of its chain, can its records be read and applied. `open` does the first three
+and touches no database, so that it may run in a thread; `take` does the rest inside the writer's transaction.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.orm import Session
+
+from federation import chain, tables
+from federation.alarm import about, raise_alarm
+from federation.effects import Effects, Handler, Taking, Unacceptable
+from federation.failpoint import failpoint
+from federation.frame import (
+    Frame,
+    FrameInvalid,
+    Inbound,
+    Record,
+    StreamKey,
+    decode_record,
+    parse_frame,
+    to_us,
+    verify_frame,
+)
+from federation.ledger import PARENT, UP, Lane, down
+from federation.receipt import Ack
+from federation.succession import Place, judge
+from federation.v1 import link_pb2
+from pki.registry import Registry
+
+_LANES = frozenset(lane.value for lane in Lane)
+__all__ = ["Handler", "Inbound", "Receiver", "Unacceptable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A frame whose origin and bytes are beyond doubt; a record that cannot be read is None."""
+
+    stream: StreamKey
+    frame: Frame
+    records: tuple[Record | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a frame is not taken; its stream stands still until the sender offers it again."""
+
+    stream: StreamKey
+    code: str
+    reason: str
+    epoch: bytes = b""
+    frame_no: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The stream is held up to `cursor` (epoch, frame number, hash), or not at all: what follows is wanted."""
+
+    stream: StreamKey
+    cursor: tuple[bytes, int, bytes] | None
+
+
+Arrival = Opened | Refused
+Reply = Ack | Behind | Refused
+
+
+class Receiver:
+    """Judges and applies what neighbours bring to one node."""
+
+    def __init__(self, *, name: str, registry: Callable[[], Registry], handlers: Mapping[str, Handler]) -> None:
+        """Take the node's own registry name, the current registry, and what to do with each kind."""
+        self._name = name
+        self._registry = registry
+        self._effects = Effects(handlers)
+
+    # before the transaction --------------------------------------------------------------------------------------
+
+    def may_bring(self, peer: str, stream: StreamKey) -> bool:
+        """Whether the registry lets this neighbour bring frames of that stream here."""
+        registry = self._registry()
+        if registry.parent_of(self._name) == peer:
+            return stream.origin == peer and stream.audience == down(self._name)
+        if registry.parent_of(peer) != self._name:
+            return False
+        if stream.origin == peer:
+            return stream.audience in (UP, PARENT)
+        return stream.audience == UP and registry.is_descendant(stream.origin, peer)
+
+    def open(self, delivery: link_pb2.FrameDelivery, peer: str) -> Arrival:
+        """Check rights, size and signature of one delivery."""
+        failpoint("receiver.before_verify")
+        stream = StreamKey(delivery.origin, delivery.lane, delivery.audience)
+        if stream.lane not in _LANES:
+            return Refused(stream, "UNKNOWN_LANE", "this node carries no lane of that name")
+        if not self.may_bring(peer, stream):
+            return Refused(stream, "ORIGIN_MISMATCH", f"{peer} may not bring {stream.audience} of {stream.origin}")
+        try:
+            return self._verified(delivery.frame, stream)
+        except FrameInvalid as error:
+            code = "BAD_ORIGIN_SIG" if error.code == "FORM" else error.code
+            return Refused(stream, code, error.reason)
+
+    def _verified(self, raw: bytes, stream: StreamKey) -> Arrival:
+        parts = parse_frame(raw)
+        header = parts.header
+        if header.stream != stream:
+            reason = f"a frame delivered as one of {stream.origin} says that it is of {header.stream.origin}"
+            return Refused(stream, "ORIGIN_MISMATCH", reason, header.epoch, header.frame_no)
+        key = self._registry().public_key(stream.origin, header.key_id)
+        if key is None:
+            reason = "the key of a frame is not one of its origin's"
+            return Refused(stream, "BAD_ORIGIN_SIG", reason, header.epoch, header.frame_no)
+        try:
+            frame = verify_frame(parts, key)
+        except FrameInvalid as error:
+            return Refused(stream, error.code, error.reason, header.epoch, header.frame_no)
+        failpoint("receiver.after_verify")
+        return Opened(stream, frame, tuple(_readable(record) for record in frame.records))
+
+    def replay_parked(self, session: Session, now: datetime, limit: int = 500) -> int:
+        """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
+        return self._effects.replay_parked(session, now, limit)
+
+    # inside the transaction --------------------------------------------------------------------------------------
+
+    def take(self, session: Session, peer: str, arrivals: Sequence[Arrival], now: datetime) -> list[Reply]:
+        """Store, apply and count frames in the order they came; what to say once this is committed."""
+        connection = session.connection()
+        chains: dict[StreamKey, chain.Chain] = {}
+        replies: dict[tuple[StreamKey, type[Reply]], Reply] = {}
+        grown: set[StreamKey] = set()
+        for arrival in arrivals:
+            if isinstance(arrival, Refused):
+                self._ring(connection, arrival, peer, now)
+                reply: Reply = arrival
+            else:
+                if arrival.stream not in chains:
+                    chains[arrival.stream] = chain.load_or_create(connection, arrival.stream)
+                reply, is_new = self._take_one(session, chains[arrival.stream], arrival, peer, now)
+                grown |= {arrival.stream} if is_new else set()
+            replies.pop((arrival.stream, type(reply)), None)
+            replies[arrival.stream, type(reply)] = reply
+        failpoint("receiver.before_cursor")
+        for stream in grown:
+            chain.save(connection, chains[stream])
+        failpoint("receiver.before_commit")
+        return list(replies.values())
+
+    def _take_one(
+        self, session: Session, head: chain.Chain, opened: Opened, peer: str, now: datetime
+    ) -> tuple[Reply, bool]:
+        connection = session.connection()
+        header = opened.frame.header
+        place, reason = judge(connection, head, opened.frame)
+        if place is Place.NEXT:
+            failpoint("receiver.before_store")
+            chain.extend(connection, head, opened.frame, sender=peer, at=now)
+            failpoint("receiver.after_store")
+            self._effects.apply(Taking(session, head, peer, now), opened.frame, opened.records)
+            return self._acknowledge(head, now), True
+        if place is Place.HELD:
+            return self._acknowledge(head, now), False
+        if place is Place.GAP:
+            cursor = None if head.empty else (head.epoch, head.frame_no, head.frame_hash)
+            return Behind(head.key, cursor), False
+        code = "FORK" if place is Place.FORK else self._ahead_code(peer)
+        refused = Refused(head.key, code, reason, header.epoch, header.frame_no)
+        self._keep_evidence(connection, opened.frame, peer, now)
+        self._ring(connection, refused, peer, now)
+        return refused, False
+
+    def _ahead_code(self, peer: str) -> str:
+        return "CHILD_AHEAD" if self._registry().parent_of(self._name) == peer else "PARENT_AHEAD"
+
+    def _acknowledge(self, head: chain.Chain, now: datetime) -> Ack:
+        return Ack(self._name, b"", head.key, head.epoch, head.frame_no, head.frame_hash, now)
+
+    def _ring(self, connection: Connection, refused: Refused, peer: str, now: datetime) -> None:
+        subject = about(refused.stream, refused.frame_no if refused.epoch else None)
+        origin = refused.stream.origin
+        raise_alarm(connection, refused.code, at=now, peer=peer, origin=origin, subject=subject, detail=refused.reason)
+
+    def _keep_evidence(self, connection: Connection, frame: Frame, peer: str, now: datetime) -> None:
+        evidence, header = tables.evidence, frame.header
+        if connection.execute(select(evidence.c.id).where(evidence.c.frame_hash == frame.hash)).first() is None:
+            key = header.stream
+            place = {"origin": key.origin, "lane": key.lane, "audience": key.audience}
+            number = {"epoch": header.epoch, "frame_no": header.frame_no, "frame_hash": frame.hash}
+            rest = {"sender": peer, "at_us": to_us(now), "raw": frame.raw}
+            connection.execute(insert(evidence).values(place | number | rest))
+
+
+def _readable(raw: bytes) -> Record | None:
+    try:
+        return decode_record(raw)
+    except FrameInvalid:
+        return None

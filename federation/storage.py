@@ -1,0 +1,30 @@
+"""What delivery asks of a database: one writer whose answer means "on the disk", and readers beside it."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+
+TOPIC = "ledger"
+_TOUCHED = "touched"
+
+
+class Storage(Protocol):
+    """A database with a single writer that commits steps in groups."""
+
+    def submit(self, step: Callable[[Session], T]) -> Future[T]:
+        """Queue a step for the writer; the future resolves after its commit returned, or with the step's error."""
+
+    def write(self, step: Callable[[Session], T]) -> T:
+        """Carry a step out and wait until it is committed."""
+
+    def read(self, step: Callable[[Session], T]) -> T:
+        """Carry a step out on a connection that cannot write, in the caller's thread."""
+
+
+def touch(session: Session, topic: str = TOPIC) -> None:
+    """Announce that something of the topic changed; listeners hear it after the commit."""
+    session.info.setdefault(_TOUCHED, set()).add(topic)

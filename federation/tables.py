@@ -1,0 +1,170 @@
+"""The rows of delivery: streams, frames, the place of each record, receipts, and what went wrong."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+# One row: the position of the last record appended here, and the hybrid clock (48 bits of milliseconds, 16 of count).
+local = Table(
+    "federation_local",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("pos", BigInteger, nullable=False),
+    Column("hlc", BigInteger, nullable=False),
+)
+
+# What was appended and is not sealed yet, in the order of `pos`.
+pending = Table(
+    "federation_pending",
+    metadata,
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("lane", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("rid", LargeBinary(16), nullable=False, unique=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+# A chain of frames and its head. `origin_no` is the id of the origin's first stream and stands for the origin in
+# `record`; `next_seq` counts records within the epoch, `head_count` within the stream.
+stream = Table(
+    "federation_stream",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("origin", String(80), nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("origin_no", BigInteger, nullable=False),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("frame_no", BigInteger, nullable=False),
+    Column("frame_hash", LargeBinary(32), nullable=False),
+    Column("next_seq", BigInteger, nullable=False),
+    Column("head_pos", BigInteger, nullable=False),
+    Column("head_count", BigInteger, nullable=False),
+    UniqueConstraint("origin", "lane", "audience", name="federation_stream_name"),
+)
+
+# Where each epoch of a stream begins, and what its genesis says about the one before.
+epoch = Table(
+    "federation_epoch",
+    metadata,
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("first_pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("previous_epoch", LargeBinary(16), nullable=False),
+    Column("previous_frame_no", BigInteger, nullable=False),
+    Column("previous_hash", LargeBinary(32), nullable=False),
+)
+
+# Own and received frames alike; `raw` is what the origin signed. `sender` is empty for own frames.
+frame = Table(
+    "federation_frame",
+    metadata,
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("frame_no", BigInteger, nullable=False),
+    Column("frame_hash", LargeBinary(32), nullable=False),
+    Column("key_id", LargeBinary(32), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("end_count", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("sender", String(80), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    UniqueConstraint("stream_id", "epoch", "frame_no", name="federation_frame_place"),
+)
+
+# Each record once per origin: the guard of its effect, and where its signed bytes are.
+record = Table(
+    "federation_record",
+    metadata,
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("origin_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("stream_id", BigInteger, nullable=False),
+    Column("pos", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Records that could not be applied; they keep their place and wait for a fix.
+parked = Table(
+    "federation_parked",
+    metadata,
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("rid", LargeBinary(16)),
+    Column("kind", String(64), nullable=False),
+    Column("sender", String(80), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("applied_at_us", BigInteger),
+)
+
+# How far each neighbour has acknowledged each stream.
+cursor = Table(
+    "federation_cursor",
+    metadata,
+    Column("peer", String(80), primary_key=True),
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("pos", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+# Signed receipts of neighbours, as they came.
+receipt = Table(
+    "federation_receipt",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("stream_id", ForeignKey("federation_stream.id"), nullable=False),
+    Column("pos", BigInteger, nullable=False),
+    Column("receiver", String(80), nullable=False),
+    Column("received_at_us", BigInteger, nullable=False),
+    Column("ack", LargeBinary, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+    Index("federation_receipt_place", "stream_id", "pos"),
+)
+
+# Frames that contradict what is held; both sides of a contradiction are kept.
+evidence = Table(
+    "federation_evidence",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("origin", String(80), nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("frame_no", BigInteger, nullable=False),
+    Column("frame_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("sender", String(80), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+# What a person has to know; rows are only ever added. `subject` keeps a repeated cause from ringing again and again.
+alarm = Table(
+    "federation_alarm",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("peer", String(80), nullable=False),
+    Column("origin", String(80), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("federation_alarm_cause", "code", "peer", "origin", "subject", "at_us"),
+)
