@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from .certificates import UNREADABLE
 from .verdict import Damaged, Listing
 
 # The extended key usage that the root writes into its delegation to the registry's key, and nowhere else.
@@ -27,7 +28,7 @@ def listings(raw: bytes, root_pem: bytes) -> dict[str, Listing]:
         return {str(one["name"]): Listing(str(one["code"]), str(one["title"])) for one in centres}
     except InvalidSignature as error:
         raise Damaged("REGISTRY", "the registry does not carry the signature that the root delegated") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (KeyError, RecursionError, x509.ExtensionNotFound, x509.DuplicateExtension, *UNREADABLE) as error:
         raise Damaged("REGISTRY", "the registry cannot be read") from error
 
 
