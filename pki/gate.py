@@ -8,7 +8,7 @@ literal name and no other, the use of a client, and the word of the registry.
 Whether the admitted name is the *right* peer (my child, my parent) is the caller's question.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from pki import encoding, names
 from pki.errors import GateRefused, PkiError
 from pki.registry import Registry
 
-_LONGEST_CHAIN = 3  # leaf, issuing, and the root that some peers send along
+_LONGEST_CHAIN = 4  # leaf (twice in some stacks), issuing, and the root that some peers send along
 _LARGEST_CHAIN_BYTES = 64 << 10
 
 
@@ -34,6 +34,13 @@ class Admission:
     fingerprint: str
     not_after: datetime
     auth_key: bytes
+
+
+def presented_chain(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
+    """The peer's chain, leaf first, from what gRPC hands over: on a server its `x509_pem_cert_chain` lacks the leaf."""
+    leaf = next(iter(auth_context.get("x509_pem_cert", ())), b"")
+    above = next(iter(auth_context.get("x509_pem_cert_chain", ())), b"")
+    return leaf + above
 
 
 class Gate:
@@ -86,7 +93,7 @@ class Gate:
             raise GateRefused("BAD_CHAIN", "the chain is unreadable") from error
         if not 1 <= len(chain) <= _LONGEST_CHAIN:
             raise GateRefused("BAD_CHAIN", f"the chain has {len(chain)} certificates; ours have two")
-        return chain[0], [one for one in chain[1:] if one != self._root]
+        return chain[0], [one for one in chain[1:] if one not in (self._root, chain[0])]
 
     def _check_path(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
         try:
