@@ -53,7 +53,7 @@ lint: setup-dev ## style, types and import contracts
 	@$(VENV)/bin/lint-imports
 
 proto: setup-dev ## generate the message classes from proto/
-	$(PY) -m grpc_tools.protoc -Iproto --python_out=. --mypy_out=. --grpc_python_out=. --mypy_grpc_out=. $(PROTOS)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m grpc_tools.protoc -Iproto --python_out=. --mypy_out=. --grpc_python_out=. --mypy_grpc_out=. $(PROTOS)
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile -q pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -o locks/run.txt

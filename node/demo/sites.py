@@ -1,0 +1,172 @@
+"""Where each centre of the demo lives: its folder, its ports, its settings file."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.demo import ports
+from node.demo.plan import DemoPlan, PlannedCentre
+from node.demo.ports import LOOPBACK
+
+PORTS_EACH = 4  # http, link, enrol, screens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One centre's place on this machine."""
+
+    centre: PlannedCentre
+    folder: Path
+    log: Path
+    http: int
+    link: int
+    enrol: int
+    screens: int
+
+    @property
+    def settings(self) -> Path:
+        """The node's settings file."""
+        return self.folder / "node.toml"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the centre's keys, there once it has enrolled."""
+        return self.folder / "keys"
+
+    @property
+    def socket(self) -> Path:
+        """The local socket for this machine's commands."""
+        return self.folder / "node.sock"
+
+    @property
+    def url(self) -> str:
+        """The node itself: API, citizen page."""
+        return f"http://{LOOPBACK}:{self.http}"
+
+    @property
+    def screens_url(self) -> str:
+        """The screens' proxy, which passes everything else on to the node."""
+        return f"http://{LOOPBACK}:{self.screens}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sites:
+    """All places of one demo under one folder."""
+
+    folder: Path
+    plan: DemoPlan
+    by_code: Mapping[str, Site]
+    moved: tuple[str, ...]
+
+    def __getitem__(self, code: str) -> Site:
+        return self.by_code[code]
+
+    @property
+    def authority(self) -> Path:
+        """The issuing authority's folder, beside the root centre's keys."""
+        return self.by_code[self.plan.root.code].folder / "authority"
+
+    @property
+    def root_of_trust(self) -> Path:
+        """The "offline" root: used once, then no node is given it."""
+        return self.folder / "root-offline"
+
+    @property
+    def accounts(self) -> Path:
+        """Names and passwords of the demo's people."""
+        return self.folder / "accounts.txt"
+
+
+def place(folder: Path, plan: DemoPlan, *, habit: bool) -> Sites:
+    """Give each centre (and the planned newcomer) its ports: those of last time, or else by habit or any."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    centres = (*plan.centres, plan.newcomer)
+    note = folder / "ports.json"
+    earlier: dict[str, list[int]] = json.loads(note.read_text()) if note.exists() else {}
+    wishes = [
+        earlier.get(centre.code, [plan.first_port + PORTS_EACH * index + one if habit else 0 for one in range(4)])
+        for index, centre in enumerate(centres)
+    ]
+    chosen = ports.choose(port for wish in wishes for port in wish)
+    granted = {
+        centre.code: chosen[index * PORTS_EACH : (index + 1) * PORTS_EACH] for index, centre in enumerate(centres)
+    }
+    note.write_text(json.dumps(granted, indent=1))
+    return Sites(
+        folder=folder,
+        plan=plan,
+        by_code={centre.code: _site(folder, centre, granted[centre.code]) for centre in centres},
+        moved=_moved(centres, wishes, granted),
+    )
+
+
+def _moved(
+    centres: Iterable[PlannedCentre], wishes: list[list[int]], granted: Mapping[str, list[int]]
+) -> tuple[str, ...]:
+    """The wished ports that were taken by somebody else."""
+    return tuple(
+        f"{wish} -> {got}"
+        for centre, wished in zip(centres, wishes, strict=True)
+        for wish, got in zip(wished, granted[centre.code], strict=True)
+        if wish and wish != got
+    )
+
+
+def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
+    http, link, enrol, screens = granted
+    return Site(
+        centre=centre,
+        folder=folder / "nodes" / centre.code,
+        log=folder / "logs" / f"{centre.code}.log",
+        http=http,
+        link=link,
+        enrol=enrol,
+        screens=screens,
+    )
+
+
+def write_settings(sites: Sites, site: Site, *, extra: Mapping[str, object] | None = None) -> None:
+    """The centre's settings file: only what differs between nodes, all of it made from the plan and the ports."""
+    centre, plan = site.centre, sites.plan
+    has_children = bool(plan.children(centre.code))
+    lines = [
+        "# Written by the demo at each start; the ports may change.",
+        "[node]",
+        f"tier = {json.dumps(centre.tier)}",
+        f"code = {json.dumps(centre.code)}",
+        f"title = {json.dumps(centre.title, ensure_ascii=False)}",
+        'folder = "."',
+        "[http]",
+        f'listen = "{LOOPBACK}:{site.http}"',
+        "[territory]",
+        f"file = {json.dumps(str(plan.territory))}",
+        "[presence]",
+        "period_s = 5",
+    ]
+    if centre.dashboard:
+        lines.insert(lines.index("[territory]"), f'public_url = "{site.screens_url}"')
+    if has_children:
+        lines += ["[link]", f'listen = "{LOOPBACK}:{site.link}"', f'enrol_listen = "{LOOPBACK}:{site.enrol}"']
+    if centre.parent:
+        parent = sites[centre.parent]
+        lines += [
+            "[parent]",
+            f'address = "{LOOPBACK}:{parent.link}"',
+            f'enrol_address = "{LOOPBACK}:{parent.enrol}"',
+        ]
+    else:
+        lines += ["[authority]", 'folder = "authority"']
+    if has_children:
+        lines += ["[modules]", "enabled = []"]
+    else:
+        lines += ["[modules]", 'enabled = ["citizen"]', "[modules.citizen]", *_citizen(extra or {})]
+    site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    site.settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    site.settings.chmod(0o600)
+
+
+def _citizen(extra: Mapping[str, object]) -> list[str]:
+    """Every visitor of the demo comes from one address, so the limits per address are wider than a real centre's."""
+    limits: dict[str, object] = {"reports_per_minute": 600, "lookups_per_minute": 6000, **extra}
+    return [f"{name} = {json.dumps(value)}" for name, value in limits.items()]
