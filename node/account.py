@@ -132,10 +132,11 @@ def password_hash_of(session: Session, username: str) -> str | None:
     return session.scalar(select(account.c.password_hash).where(account.c.username == username))
 
 
-def note_failure(session: Session, username: str, now: datetime) -> None:
+def note_failure(session: Session, username: str, now: datetime, address: str = "") -> None:
     """Count a wrong password; the fifth in a row closes the account for a quarter of an hour."""
     row = session.execute(select(account).where(account.c.username == username)).first()
-    audit.record(session, actor=username, act="login.refused", subject=username, now=now)
+    detail = {"address": address}
+    audit.record(session, actor="-", act="login.refused", subject=username, detail=detail, now=now)
     if row is None or (row.locked_until and row.locked_until > now):
         return
     failures = row.failures + 1

@@ -24,6 +24,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData, make_url
 from sqlalchemy.orm import Session
 
+from federation.failpoint import failpoint
 from node.ballast import Ballast
 from node.clock import Clock
 from node.engines import as_node_error, is_in_transaction, is_sqlite, reader_engine, writer_engine
@@ -182,6 +183,8 @@ class Database:
         try:
             with self.engine.connect() as connection, connection.begin():
                 self._steps(connection, first, done, topics)
+                failpoint("database.before_commit")
+            failpoint("database.after_commit")
         except BaseException as error:  # noqa: BLE001 - whoever waits for a commit must hear that there was none
             self._fail([first] if not done and not first.future.done() else done, error)
             return

@@ -27,6 +27,15 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """A job as a runner sees it: how often, and how one step is carried out."""
+
+    name: str
+    period_s: float
+    take: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class JobState:
     """How a job is doing, for the health page."""
 
@@ -48,49 +57,57 @@ class JobClock(Protocol):
         ...
 
 
-class JobRunner:
-    """Repeats jobs until it is stopped; `run` carries one step out and is the caller's."""
+def on_writer(job: Job, context: "NodeContext") -> Round:
+    """Carry a job's steps out on the database's writer."""
 
-    def __init__(self, jobs: Sequence[Job], *, run: Callable[[Job], Awaitable[object]], clock: JobClock) -> None:
-        """Take the jobs and how one step is carried out."""
-        self._jobs = tuple(jobs)
-        self._run = run
+    async def take() -> object:
+        return await asyncio.wrap_future(context.database.submit(lambda session: job.step(session, context)))
+
+    return Round(job.name, job.period_s, take)
+
+
+class JobRunner:
+    """Repeats rounds until it is stopped."""
+
+    def __init__(self, rounds: Sequence[Round], clock: JobClock) -> None:
+        """Take the rounds, and the clock that they go by."""
+        self._rounds = tuple(rounds)
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
-        self._states = {job.name: JobState(job.name) for job in self._jobs}
+        self._states = {one.name: JobState(one.name) for one in self._rounds}
 
     def start(self) -> None:
-        """Begin each job on the running event loop; the first step of each is taken at once."""
-        self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self._jobs]
+        """Begin each on the running event loop; the first step of each is taken at once."""
+        self._tasks = [asyncio.create_task(self._repeat(one), name=f"job {one.name}") for one in self._rounds]
 
     async def stop(self) -> None:
-        """End all jobs and wait until each is gone."""
+        """End all of them and wait until each is gone."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
     def states(self) -> tuple[JobState, ...]:
-        """Say how each job is doing."""
-        return tuple(self._states[job.name] for job in self._jobs)
+        """Say how each is doing."""
+        return tuple(self._states[one.name] for one in self._rounds)
 
-    async def _repeat(self, job: Job) -> None:
-        while True:
-            await self.once(job)
-            await self._clock.sleep(self.pause_s(job))
-
-    def pause_s(self, job: Job) -> float:
+    def pause_s(self, one: Round) -> float:
         """Say how long to wait now: the period, doubled by each failure in a row up to ten minutes."""
-        failures = min(self._states[job.name].failures, 16)
-        return max(job.period_s, min(job.period_s * 2.0**failures, LONGEST_PAUSE_S))
+        failures = min(self._states[one.name].failures, 16)
+        return max(one.period_s, min(one.period_s * 2.0**failures, LONGEST_PAUSE_S))
 
-    async def once(self, job: Job) -> None:
+    async def once(self, one: Round) -> None:
         """Take one step and remember how it went; no failure leaves this function."""
-        state = self._states[job.name]
+        state = self._states[one.name]
         try:
-            await self._run(job)
+            await one.take()
         except Exception as error:  # whatever a job does wrong must not end the others
-            log.exception("job failed", extra={"job": job.name, "failures": state.failures + 1})
-            self._states[job.name] = JobState(job.name, state.last_ok_at, state.failures + 1, type(error).__name__)
+            log.exception("job failed", extra={"job": one.name, "failures": state.failures + 1})
+            self._states[one.name] = JobState(one.name, state.last_ok_at, state.failures + 1, type(error).__name__)
         else:
-            self._states[job.name] = JobState(job.name, self._clock.now())
+            self._states[one.name] = JobState(one.name, self._clock.now())
+
+    async def _repeat(self, one: Round) -> None:
+        while True:
+            await self.once(one)
+            await self._clock.sleep(self.pause_s(one))

@@ -1,0 +1,30 @@
+"""Which modules are switched on, and which screens they bring."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from node.access import signed_in
+from node.context import NodeContext
+
+router = APIRouter(prefix="/api/v1/modules", tags=["modules"], dependencies=[Depends(signed_in)])
+
+
+@router.get("", summary="The modules of this node")
+def modules(request: Request) -> list[dict[str, Any]]:
+    """List what is switched on; a page's file is a path from the top of the checkout."""
+    context: NodeContext = request.app.state.node
+    found = []
+    for module in context.modules:
+        manifest = context.manifests[module.name]
+        pages = [{"title": page.title, "file": f"modules/{module.name}/{page.file}"} for page in module.pages]
+        found.append(
+            {
+                "name": module.name,
+                "title": manifest.title,
+                "summary": manifest.summary,
+                "maturity": manifest.maturity,
+                "pages": pages,
+            }
+        )
+    return found
