@@ -53,7 +53,7 @@ def _chains() -> None:
     )
     op.create_table(
         "federation_epoch",
-        sa.Column("stream_id", sa.ForeignKey("federation_stream.id"), primary_key=True),
+        sa.Column("stream_id", _ID, sa.ForeignKey("federation_stream.id"), primary_key=True),
         sa.Column("first_pos", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("epoch", sa.LargeBinary(16), nullable=False),
         sa.Column("previous_epoch", sa.LargeBinary(16), nullable=False),
@@ -62,7 +62,7 @@ def _chains() -> None:
     )
     op.create_table(
         "federation_frame",
-        sa.Column("stream_id", sa.ForeignKey("federation_stream.id"), primary_key=True),
+        sa.Column("stream_id", _ID, sa.ForeignKey("federation_stream.id"), primary_key=True),
         sa.Column("pos", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("epoch", sa.LargeBinary(16), nullable=False),
         sa.Column("frame_no", sa.BigInteger, nullable=False),
@@ -89,7 +89,7 @@ def _chains() -> None:
 def _deliveries() -> None:
     op.create_table(
         "federation_parked",
-        sa.Column("stream_id", sa.ForeignKey("federation_stream.id"), primary_key=True),
+        sa.Column("stream_id", _ID, sa.ForeignKey("federation_stream.id"), primary_key=True),
         sa.Column("pos", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("rid", sa.LargeBinary(16)),
@@ -103,14 +103,14 @@ def _deliveries() -> None:
     op.create_table(
         "federation_cursor",
         sa.Column("peer", sa.String(80), primary_key=True),
-        sa.Column("stream_id", sa.ForeignKey("federation_stream.id"), primary_key=True),
+        sa.Column("stream_id", _ID, sa.ForeignKey("federation_stream.id"), primary_key=True),
         sa.Column("pos", sa.BigInteger, nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "federation_receipt",
         sa.Column("id", _ID, primary_key=True),
-        sa.Column("stream_id", sa.ForeignKey("federation_stream.id"), nullable=False),
+        sa.Column("stream_id", _ID, sa.ForeignKey("federation_stream.id"), nullable=False),
         sa.Column("pos", sa.BigInteger, nullable=False),
         sa.Column("receiver", sa.String(80), nullable=False),
         sa.Column("received_at_us", sa.BigInteger, nullable=False),
