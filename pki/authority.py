@@ -13,8 +13,8 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +26,10 @@ from pki.enrol_token import new_token
 from pki.errors import PkiError
 from pki.private_file import append_private, make_private_folder, read_private, write_private
 from pki.profile import Signer
-from pki.registry import CentreEntry, Contents, Registry, sign_registry
+from pki.registry import Registry
 from pki.sealing import seal, unseal
-
-TOKEN_LIFE = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenNote:
-    """What is remembered of a token: never its text."""
-
-    hash: str
-    name: str
-    expires_at: datetime
-    used_at: datetime | None = None
-    request_sha256: str | None = None
+from pki.statement import CentreEntry, Contents, sign_contents
+from pki.token_book import TOKEN_LIFE, TokenBook, TokenNote
 
 
 def create_root(folder: Path, *, title: str, now: datetime, passphrase: bytes | None = None) -> bytes:
@@ -84,8 +73,7 @@ def create_issuing(root_folder: Path, folder: Path, *, now: datetime, passphrase
     write_private(folder / "sealing.key", encoding.key_pem(sealing_key))
     write_private(folder / "registry.key", encoding.key_pem(registry_key))
     write_private(folder / "delegation.pem", encoding.pem(delegation))
-    write_private(folder / "tokens.json", b"[]")
-    write_private(folder / "registry.signed", sign_registry(contents, registry_key, delegation))
+    write_private(folder / "registry.signed", sign_contents(contents, registry_key, delegation))
     return Authority.load(folder)
 
 
@@ -99,6 +87,7 @@ class Authority:
         self._registry_key = encoding.ed25519_key(read_private(folder / "registry.key"), "registry.key")
         self._delegation = encoding.from_pem(read_private(folder / "delegation.pem"), "delegation.pem")
         self._root_pem = read_private(folder / "root.pem")
+        self._tokens = TokenBook(folder)
         self._thread = threading.Lock()
 
     @classmethod
@@ -179,9 +168,8 @@ class Authority:
             if entry.state != "planned" and not replace_keys:
                 raise PkiError("ALREADY_ACTIVE", f"{entry.title} has enrolled; only the authority replaces keys")
             token = new_token(encoding.sha256(encoding.der(self.root)), entry.parent)
-            kept = [one for one in self._tokens(now) if one.name != entry.name or one.used_at is not None]
             fresh = TokenNote(hash=token.hash.hex(), name=entry.name, expires_at=now + TOKEN_LIFE)
-            self._keep_tokens([*kept, fresh])
+            self._tokens.add(fresh, now)
             self._note(now, "token", name=entry.name, code=code, requested_by=requested_by or "here")
             return token.text()
 
@@ -217,24 +205,21 @@ class Authority:
 
     def _enrol(self, proven: request.ProvenRequest, sealed: bytes, now: datetime, via: str | None) -> bytes:
         digest = encoding.sha256(sealed).hex()
-        tokens = self._tokens(now)
-        note = next((one for one in tokens if one.hash == proven.token_hash.hex()), None)
+        note = self._tokens.find(proven.token_hash, now)
         if note is None:
             raise PkiError("TOKEN_UNKNOWN", "the authority did not issue this token, or forgot it after its day")
         if note.used_at is not None:
-            if note.request_sha256 == digest and (answer := self._folder / "answers" / digest).exists():
-                return read_private(answer)
+            if (earlier := self._tokens.answer(note, digest)) is not None:
+                return earlier
             raise PkiError("TOKEN_USED", "this token has been used; ask the parent for a new one")
         if now >= note.expires_at:
             raise PkiError("TOKEN_EXPIRED", "this token is older than a day; ask the parent for a new one")
         registry = self.registry
         entry = self._newcomer(registry, note, proven, via)
-        spent = replace(note, used_at=now, request_sha256=digest)
-        self._keep_tokens([spent if one is note else one for one in tokens])
+        self._tokens.spend(note, digest, now)
         answer_plain = self._certify(registry, entry, proven, now)
         sealed_answer = seal(answer_plain, proven.reply_key, request.answer_context(sealed))
-        make_private_folder(self._folder / "answers")
-        write_private(self._folder / "answers" / digest, sealed_answer)
+        self._tokens.keep_answer(digest, sealed_answer)
         return sealed_answer
 
     def _newcomer(
@@ -275,21 +260,10 @@ class Authority:
 
     def _publish(self, before: Registry, centres: tuple[CentreEntry, ...], now: datetime) -> bytes:
         contents = replace(before.contents, version=before.version + 1, issued_at=now, centres=centres)
-        raw = sign_registry(contents, self._registry_key, self._delegation)
+        raw = sign_contents(contents, self._registry_key, self._delegation)
         Registry.verified(raw, self._root_pem)  # never publish what the others would refuse
         write_private(self._folder / "registry.signed", raw)
         return raw
-
-    def _tokens(self, now: datetime) -> list[TokenNote]:
-        notes = [_token_note(one) for one in json.loads(read_private(self._folder / "tokens.json"))]
-        old = [one for one in notes if now >= one.expires_at + TOKEN_LIFE]
-        for one in old:
-            if one.request_sha256 is not None:
-                (self._folder / "answers" / one.request_sha256).unlink(missing_ok=True)
-        return [one for one in notes if one not in old]
-
-    def _keep_tokens(self, notes: list[TokenNote]) -> None:
-        write_private(self._folder / "tokens.json", json.dumps([_token_json(one) for one in notes]).encode())
 
     def _note(self, now: datetime, act: str, **facts: str) -> None:
         line = json.dumps({"at": now.isoformat(), "act": act, **facts}, ensure_ascii=False)
@@ -319,24 +293,3 @@ def _identity(entry: CentreEntry, now: datetime) -> dict[str, Any]:
         "parent": entry.parent,
         "enrolled_at": now.isoformat(),
     }
-
-
-def _token_json(note: TokenNote) -> dict[str, str | None]:
-    return {
-        "hash": note.hash,
-        "name": note.name,
-        "expires_at": note.expires_at.isoformat(),
-        "used_at": note.used_at.isoformat() if note.used_at else None,
-        "request_sha256": note.request_sha256,
-    }
-
-
-def _token_note(body: dict[str, str | None]) -> TokenNote:
-    used_at = body["used_at"]
-    return TokenNote(
-        hash=str(body["hash"]),
-        name=str(body["name"]),
-        expires_at=datetime.fromisoformat(str(body["expires_at"])),
-        used_at=datetime.fromisoformat(used_at) if used_at else None,
-        request_sha256=body["request_sha256"],
-    )

@@ -3,6 +3,7 @@
 import hashlib
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -15,6 +16,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from pki.errors import PkiError
+
+# What a damaged or hostile certificate makes the library raise; only the first is a ValueError.
+MALFORMED = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+)
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | x25519.X25519PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | x25519.X25519PublicKey
@@ -33,17 +45,25 @@ def der(certificate: x509.Certificate) -> bytes:
 def from_pem(content: bytes, what: str) -> x509.Certificate:
     """One certificate from text; UNREADABLE names what it should have been."""
     try:
-        return x509.load_pem_x509_certificate(content)
-    except ValueError as error:
+        return _sound(x509.load_pem_x509_certificate(content))
+    except MALFORMED as error:
         raise PkiError("UNREADABLE", f"{what} is no certificate") from error
 
 
 def from_der(content: bytes, what: str) -> x509.Certificate:
     """One certificate from bytes; UNREADABLE names what it should have been."""
     try:
-        return x509.load_der_x509_certificate(content)
-    except ValueError as error:
+        return _sound(x509.load_der_x509_certificate(content))
+    except MALFORMED as error:
         raise PkiError("UNREADABLE", f"{what} is no certificate") from error
+
+
+def chain_from_pem(content: bytes, what: str) -> list[x509.Certificate]:
+    """All certificates in a text, in order; UNREADABLE if one of them is damaged."""
+    try:
+        return [_sound(one) for one in x509.load_pem_x509_certificates(content)]
+    except MALFORMED as error:
+        raise PkiError("UNREADABLE", f"{what} is no chain of certificates") from error
 
 
 def key_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
@@ -94,6 +114,13 @@ def spki_sha256(key: PublicKey) -> bytes:
 def sha256(content: bytes) -> bytes:
     """SHA-256."""
     return hashlib.sha256(content).digest()
+
+
+def _sound(certificate: x509.Certificate) -> x509.Certificate:
+    """The library reads these parts late; read here, they fail here."""
+    _ = list(certificate.extensions), certificate.public_key(), certificate.subject, certificate.issuer
+    _ = certificate.not_valid_after_utc, certificate.not_valid_before_utc
+    return certificate
 
 
 def _private_key(content: bytes, what: str, passphrase: bytes | None) -> object:

@@ -88,9 +88,9 @@ class Gate:
         if len(chain_pem) > _LARGEST_CHAIN_BYTES:
             raise GateRefused("BAD_CHAIN", "the chain is larger than ours ever are")
         try:
-            chain = x509.load_pem_x509_certificates(chain_pem)
-        except ValueError as error:
-            raise GateRefused("BAD_CHAIN", "the chain is unreadable") from error
+            chain = encoding.chain_from_pem(chain_pem, "the chain")
+        except PkiError as error:
+            raise GateRefused("BAD_CHAIN", error.reason) from error
         if not 1 <= len(chain) <= _LONGEST_CHAIN:
             raise GateRefused("BAD_CHAIN", f"the chain has {len(chain)} certificates; ours have two")
         return chain[0], [one for one in chain[1:] if one not in (self._root, chain[0])]
@@ -98,7 +98,7 @@ class Gate:
     def _check_path(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
         try:
             self._verify(leaf, between, at)
-        except verification.VerificationError as error:
+        except (verification.VerificationError, *encoding.MALFORMED) as error:
             # A chain that would hold at another time is an expired one, any other is a wrong one.
             for code, moment in (("EXPIRED", leaf.not_valid_after_utc), ("NOT_YET", leaf.not_valid_before_utc)):
                 if self._holds(leaf, between, moment) and (moment < at) == (code == "EXPIRED"):
@@ -110,7 +110,7 @@ class Gate:
     def _holds(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> bool:
         try:
             self._verify(leaf, between, at)
-        except verification.VerificationError:
+        except (verification.VerificationError, *encoding.MALFORMED):
             return False
         return True
 

@@ -6,6 +6,7 @@ import secrets
 
 from cryptography import x509
 
+from pki.encoding import MALFORMED
 from pki.errors import PkiError
 
 DOMAIN = "lienthong.internal"
@@ -29,7 +30,7 @@ def only_dns_name(certificate: x509.Certificate) -> str:
     """The certificate's single dNSName; BAD_SAN if there is any other name, or not exactly one."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except MALFORMED as error:
         raise PkiError("BAD_SAN", "the certificate names no centre") from error
     names = list(extension.value)
     if len(names) != 1 or not isinstance(names[0], x509.DNSName):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki import names
+from pki.encoding import MALFORMED, PublicKey
 from pki.errors import PkiError
 
 ROOT_LIFE = timedelta(days=15 * 365)
@@ -39,8 +40,6 @@ _KEY_USES = (
     "encipher_only",
     "decipher_only",
 )
-
-PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | x25519.X25519PublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +115,7 @@ def check_issuing(issuing: x509.Certificate, root: x509.Certificate) -> None:
     _check_authority(issuing, "the issuing CA", deepest=0)
     try:
         inside = issuing.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees
-    except x509.ExtensionNotFound as error:
+    except MALFORMED as error:
         raise PkiError("BAD_CHAIN", "the issuing CA is not constrained to our domain") from error
     if inside is None or list(inside) != [x509.DNSName(names.DOMAIN)]:
         raise PkiError("BAD_CHAIN", "the issuing CA is not constrained to our domain")
@@ -229,7 +228,7 @@ def _key_identifier(public_key: PublicKey) -> x509.SubjectKeyIdentifier:
 def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, TypeError, ValueError):
+    except (InvalidSignature, *MALFORMED):
         return False
     return True
 
@@ -243,7 +242,7 @@ def _check_authority(certificate: x509.Certificate, what: str, *, deepest: int) 
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except MALFORMED as error:
         raise PkiError("BAD_CHAIN", f"{what} is no authority") from error
     if not constraints.ca or constraints.path_length != deepest or not usage.key_cert_sign:
         raise PkiError("BAD_CHAIN", f"{what} is no authority of the expected depth")
@@ -255,7 +254,7 @@ def _check_uses(certificate: x509.Certificate, wanted: tuple[x509.ObjectIdentifi
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except MALFORMED as error:
         raise PkiError("BAD_CHAIN", f"{what} was certified for another use") from error
     if constraints.ca or tuple(uses) != wanted:
         raise PkiError("BAD_CHAIN", f"{what} was certified for another use")

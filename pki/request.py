@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -140,7 +140,8 @@ def _load(content: bytes, what: str) -> x509.CertificateSigningRequest:
         request = x509.load_der_x509_csr(content)
         held = request.is_signature_valid
         digest = request.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm, TypeError) as error:
+        _ = request.public_key()
+    except encoding.MALFORMED as error:
         raise PkiError("BAD_CSR", f"{what} is unreadable, or its key is of a kind that no centre uses") from error
     if not held:
         raise PkiError("BAD_CSR", f"{what} was not signed by its own key")

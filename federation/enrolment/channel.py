@@ -4,7 +4,7 @@ import grpc
 import grpc.aio
 
 from pki.errors import PkiError
-from pki.registry import MAX_BYTES
+from pki.statement import MAX_BYTES
 
 REQUEST_LIMIT_BYTES = 64 << 10
 ANSWER_LIMIT_BYTES = 3 * MAX_BYTES
