@@ -18,6 +18,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class DescribeRequest(_message.Message):
+    """Asks for what a newcomer compares to its token; it says nothing of the newcomer."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -63,6 +65,8 @@ Global___DescribeAnswer: _TypeAlias = DescribeAnswer  # noqa: Y015
 
 @_typing.final
 class SealedRequest(_message.Message):
+    """A request for certificates, readable by the authority alone."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SEALED_FIELD_NUMBER: _builtins.int
@@ -106,6 +110,8 @@ Global___SealedAnswer: _TypeAlias = SealedAnswer  # noqa: Y015
 
 @_typing.final
 class TokenRequest(_message.Message):
+    """The administrative code of the planned child that is to join."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     CODE_FIELD_NUMBER: _builtins.int
@@ -125,6 +131,8 @@ Global___TokenRequest: _TypeAlias = TokenRequest  # noqa: Y015
 
 @_typing.final
 class TokenAnswer(_message.Message):
+    """The text that an operator carries to the new centre, once."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int

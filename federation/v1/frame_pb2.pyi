@@ -230,6 +230,8 @@ Global___Ack: _TypeAlias = Ack  # noqa: Y015
 
 @_typing.final
 class SignedAck(_message.Message):
+    """The exact bytes of an Ack with the receiver's signature: the origin's receipt."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ACK_FIELD_NUMBER: _builtins.int

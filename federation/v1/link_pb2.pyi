@@ -21,6 +21,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Envelope(_message.Message):
+    """Whatever one side says to the other, one thing at a time."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HELLO_FIELD_NUMBER: _builtins.int
@@ -98,6 +100,8 @@ Global___Position: _TypeAlias = Position  # noqa: Y015
 
 @_typing.final
 class StreamPosition(_message.Message):
+    """How far the speaker holds one stream."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ORIGIN_FIELD_NUMBER: _builtins.int
@@ -356,6 +360,8 @@ Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 
 @_typing.final
 class LaneWaiting(_message.Message):
+    """What of one lane the speaker still has to send."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     LANE_FIELD_NUMBER: _builtins.int

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class LinkStub:
-    """Missing associated documentation comment in .proto file."""
+    """One long stream per link, opened by the child over mutual TLS.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -42,7 +43,8 @@ class LinkStub:
 
 
 class LinkServicer:
-    """Missing associated documentation comment in .proto file."""
+    """One long stream per link, opened by the child over mutual TLS.
+    """
 
     def Exchange(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
@@ -67,7 +69,8 @@ def add_LinkServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Link:
-    """Missing associated documentation comment in .proto file."""
+    """One long stream per link, opened by the child over mutual TLS.
+    """
 
     @staticmethod
     def Exchange(request_iterator,

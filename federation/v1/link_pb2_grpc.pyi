@@ -27,6 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LinkStub:
+    """One long stream per link, opened by the child over mutual TLS."""
+
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
@@ -35,10 +37,14 @@ class LinkStub:
 
 @_typing.type_check_only
 class LinkAsyncStub(LinkStub):
+    """One long stream per link, opened by the child over mutual TLS."""
+
     def __init__(self, channel: _aio.Channel) -> None: ...
     Exchange: _aio.StreamStreamMultiCallable[_link_pb2.Envelope, _link_pb2.Envelope]  # type: ignore[assignment]
 
 class LinkServicer(metaclass=_abc_1.ABCMeta):
+    """One long stream per link, opened by the child over mutual TLS."""
+
     @_abc_1.abstractmethod
     def Exchange(
         self,

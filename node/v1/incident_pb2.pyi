@@ -74,6 +74,8 @@ Global___IncidentNews: _TypeAlias = IncidentNews  # noqa: Y015
 
 @_typing.final
 class IncidentContent(_message.Message):
+    """What an incident is, as the centre that opened it wrote it."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ORIGIN_FIELD_NUMBER: _builtins.int
@@ -132,6 +134,8 @@ Global___IncidentContent: _TypeAlias = IncidentContent  # noqa: Y015
 
 @_typing.final
 class IncidentPlace(_message.Message):
+    """A point on the ground (WGS 84)."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     LAT_E7_FIELD_NUMBER: _builtins.int
@@ -155,6 +159,8 @@ Global___IncidentPlace: _TypeAlias = IncidentPlace  # noqa: Y015
 
 @_typing.final
 class IncidentStep(_message.Message):
+    """One thing that somebody did to an incident, and where it stands since."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ACT_FIELD_NUMBER: _builtins.int
@@ -197,6 +203,8 @@ Global___IncidentStep: _TypeAlias = IncidentStep  # noqa: Y015
 
 @_typing.final
 class IncidentCustody(_message.Message):
+    """Who answers for an incident, and to whom it is offered, under which fencing term."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HOLDER_FIELD_NUMBER: _builtins.int
