@@ -1,11 +1,11 @@
 """An incident, from the commune that opens it to the province that takes it over, and both ends of its journeys.
 
-Two things travel, and they must not be mixed up. *Information* rises by rule: where a kind of incident says so, its news
-goes up in the same transaction that opens it, and every centre on the way passes it on. *Duty* moves only by a person's
-act: the holder offers, the receiver accepts or declines, and what the receiver wrote down decides. Between the offer and
-the answer the giver keeps the duty of care and has lost the right to close; so there is always somebody responsible and
-never two who may close. `custody.py` holds these rules as pure functions, with the fencing term that makes them safe
-under delay, repetition and a change of mind.
+Two things travel, and they must not be mixed up. *Information* rises by rule: where a kind of incident says so, its
+news goes up in the same transaction that opens it, and every centre on the way passes it on. *Duty* moves only by a
+person's act: the holder offers, the receiver accepts or declines, and what the receiver wrote down decides. Between the
+offer and the answer the giver keeps the duty of care and has lost the right to close; so there is always somebody
+responsible and never two who may close. `custody.py` holds these rules as pure functions, with the fencing term that
+makes them safe under delay, repetition and a change of mind.
 
 News carries what its author signed. A centre in the middle never retells it: it sends its own record, with the author's
 signed record inside, and whoever receives that verifies the author's signature again with the registered key. A text

@@ -1,6 +1,5 @@
 """The rows of incidents, which stay home: nothing outside of this package sees one."""
 
-from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    RowMapping,
     String,
     Table,
     Text,
@@ -73,6 +73,7 @@ incident = Table(
     Column("search", Text, nullable=False),
     Index("incident_queue", "status", "severity", "opened_at"),
     Index("incident_opened", "opened_at"),
+    Index("incident_number", "number"),
     Index("incident_own_number", "own_number", unique=True),
 )
 
@@ -104,6 +105,7 @@ incident_proof = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Column("via", String(64), nullable=False),
+    Column("serial", Integer, nullable=False),
 )
 
 incident_thumbnail = Table(
@@ -123,6 +125,8 @@ incident_offer = Table(
     Column("decision", String(16), nullable=False),
     Column("at", UtcTime, nullable=False),
 )
+
+PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
 
 _CUSTODY = {"custody", "place"}
 _PLAIN = tuple(field.name for field in fields(Incident) if field.name not in _CUSTODY)
@@ -144,7 +148,7 @@ def row_of(value: Incident) -> dict[str, Any]:
     }
 
 
-def value_of(row: Mapping[str, Any]) -> Incident:
+def value_of(row: RowMapping) -> Incident:
     """Read an incident out of its columns."""
     plain = {name: row[name] for name in _PLAIN}
     plain["severity"], plain["status"] = Severity(row["severity"]), Status(row["status"])
@@ -174,6 +178,12 @@ def get(session: Session, incident_id: UUID) -> Incident:
     if found is None:
         raise NotFound("không có sự cố này")
     return found
+
+
+def find_number(session: Session, number: str) -> UUID | None:
+    """The incident that bears this number here; an opener's own wins over one from below."""
+    query = select(incident.c.id).where(incident.c.number == number)
+    return session.scalar(query.order_by(incident.c.own_number.is_(None), incident.c.opened_at).limit(1))
 
 
 def next_own_number(session: Session) -> int:
@@ -250,6 +260,12 @@ def proofs(session: Session, incident_id: UUID) -> list[Proof]:
     return [Proof(**dict(row)) for row in session.execute(query).mappings()]
 
 
+def last_serial(session: Session, incident_id: UUID, origin: str) -> int:
+    """The number of the newest message about an incident that a centre signed and this one has verified."""
+    mine = (incident_proof.c.incident_id == incident_id) & (incident_proof.c.origin == origin)
+    return session.scalar(select(func.max(incident_proof.c.serial)).where(mine)) or 0
+
+
 def decision(session: Session, incident_id: UUID, giver: str, term: int) -> str | None:
     """What this centre decided about an offer: "pending", "accepted", "refused", or None if it has not heard of it."""
     return session.scalar(
@@ -261,10 +277,10 @@ def decision(session: Session, incident_id: UUID, giver: str, term: int) -> str 
     )
 
 
-def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: str, at: datetime) -> None:
+def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: str, *, at: datetime) -> None:
     """Write a decision down; one that was accepted or refused cannot be changed."""
     known = decision(session, incident_id, giver, term)
-    if known in {"accepted", "refused"}:
+    if known in {ACCEPTED, REFUSED}:
         message = f"the offer of term {term} was {known} before"
         raise ValueError(message)
     key = {"incident_id": incident_id, "giver": giver, "term": term}

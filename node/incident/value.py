@@ -15,7 +15,6 @@ NAME_LIMIT = 200
 THUMBNAIL_LIMIT = 64 * 1024
 KIND_PATTERN = re.compile(r"[a-z][a-z0-9_]{0,30}\.[a-z][a-z0-9_]{0,30}")
 AREA_PATTERN = re.compile(r"[0-9]{1,16}")
-CENTRE_PATTERN = re.compile(r"n-[a-z2-7]{16}\.lienthong\.internal")
 JPEG_BEGIN, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 
@@ -108,7 +107,7 @@ class CustodyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """Who answers for an incident, under which fencing term; ``asked_back`` marks an offer that its giver wants back."""
+    """Who answers for an incident, under which fencing term; ``asked_back``: its giver wants the offer back."""
 
     state: CustodyState
     holder: str
@@ -149,7 +148,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An incident as this centre knows it; the id is the same at every centre, the version counts changes at this one."""
+    """An incident as this centre knows it; the id is the same everywhere, the version counts changes here."""
 
     id: UUID
     version: int
@@ -212,6 +211,7 @@ class Proof:
     created_at: datetime
     received_at: datetime
     via: str
+    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ def overdue_cause(incident: Incident, me: str, now: datetime) -> str | None:
     due = due_at(incident)
     if due is None or now <= due:
         return None
-    waits = incident.custody.holder != me and incident.custody.offered_to != me
+    waits = me not in {incident.custody.holder, incident.custody.offered_to}
     return "synchronisation" if waits or incident.custody.offered_to not in {None, me} else "unit"
 
 
@@ -271,7 +271,7 @@ def text_problem(text: str, limit: int, *, required: bool = False) -> str | None
 
 
 def thumbnail_problem(picture: bytes) -> str | None:
-    """What is wrong with a thumbnail; None if nothing. It says no more than "may be carried": it is never decoded here."""
+    """What is wrong with a thumbnail; None if nothing. It is never decoded here."""
     if len(picture) > THUMBNAIL_LIMIT:
         return f"lớn hơn {THUMBNAIL_LIMIT} byte"
     if not (picture.startswith(JPEG_BEGIN) and picture.endswith(JPEG_END)):

@@ -11,7 +11,6 @@ from node.incident.custody import Answer
 from node.incident.value import (
     AREA_PATTERN,
     CATEGORY_LIMIT,
-    CENTRE_PATTERN,
     DESCRIPTION_LIMIT,
     KIND_PATTERN,
     NAME_LIMIT,
@@ -28,6 +27,7 @@ from node.incident.value import (
     thumbnail_problem,
 )
 from node.v1 import incident_pb2
+from pki.names import is_centre_name
 
 ALERT = "incident.alert"
 OFFER = "incident.offer"
@@ -163,8 +163,7 @@ def decode(payload: bytes) -> News:
     except DecodeError as error:
         raise Unacceptable("SCHEMA", "not a message about an incident") from error
     try:
-        if len(message.enclosed) > ENCLOSED_LIMIT:
-            raise ValueError("more enclosed records than are ever sent")
+        _within("enclosed", len(message.enclosed), 0, ENCLOSED_LIMIT)
         return News(
             incident_id=_uuid7(message.incident_id),
             serial=_within("serial", message.serial, 1, 1_000_000),
@@ -267,7 +266,7 @@ def _text(name: str, value: str, limit: int, *, required: bool = False) -> str:
 
 
 def _centre(name: str, value: str) -> str:
-    if not CENTRE_PATTERN.fullmatch(value):
+    if not is_centre_name(value):
         raise ValueError(f"{name}: not the name of a centre")
     return value
 
