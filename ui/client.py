@@ -1,0 +1,128 @@
+"""Ask the node over HTTP with the visitor's own session; the only way from a screen to a node."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+Json = dict[str, Any]
+_PATIENCE = httpx.Timeout(15.0, connect=3.0)
+
+
+class NodeDownError(Exception):
+    """The node cannot be reached or answers nonsense; what was accepted before is safe with it."""
+
+
+class RefusedError(Exception):
+    """The node said no, in the words of an RFC 9457 problem."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code = str(body.get("code") or "")
+        self.title = str(body.get("title") or "")
+        self.detail = str(body.get("detail") or "")
+        errors = body.get("errors") or []
+        self.errors: tuple[Json, ...] = tuple(one for one in errors if isinstance(one, dict))
+        super().__init__(f"{status} {self.code} {self.title}")
+
+
+def open_connection(node: str) -> httpx.Client:
+    """One pool of connections for all visitors; it never keeps a cookie, so nobody inherits another's session."""
+    nobody = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.Client(base_url=node, cookies=nobody, timeout=_PATIENCE, trust_env=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The node as one visitor sees it."""
+
+    connection: httpx.Client
+    cookies: Mapping[str, str]
+    origin: str = ""
+
+    def session(self) -> Json:
+        """Who the node takes the visitor for: name, role, area, permissions, centre."""
+        return self._object("GET", "/api/v1/session")
+
+    def centre(self) -> Json:
+        """The centre's identity and the label of the tree it stands in."""
+        return self._object("GET", "/api/v1/centre")
+
+    def incidents(self, **filters: str | int | bool | None) -> Json:
+        """One page of incidents as `{items, next_cursor, total}`; empty filters are left out."""
+        asked = {name: _query(value) for name, value in filters.items() if value not in {None, "", False}}
+        return self._object("GET", "/api/v1/incidents", query=asked)
+
+    def incident(self, incident_id: str) -> Json:
+        """One incident with its timeline, proofs and the actions that this visitor may take now."""
+        return self._object("GET", f"/api/v1/incidents/{_segment(incident_id)}")
+
+    def act(self, incident_id: str, name: str, version: int, fields: Mapping[str, Any]) -> Json:
+        """Take an action on the version that the visitor saw.
+
+        Raises:
+            RefusedError: with status 409 when somebody changed the incident meanwhile.
+
+        """
+        body = {**fields, "name": name, "version": version}
+        return self._object("POST", f"/api/v1/incidents/{_segment(incident_id)}/actions", body=body)
+
+    def modules(self) -> list[Json]:
+        """The modules that are switched on, with the pages they bring."""
+        return _items(self._ask("GET", "/api/v1/modules"), "modules")
+
+    def areas(self) -> list[Json]:
+        """The centre's territory: code, name, point and radius of each area."""
+        return _items(self._ask("GET", "/api/v1/territory"), "areas")
+
+    def _object(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> Json:
+        answer = self._ask(method, path, query=query, body=body)
+        if not isinstance(answer, dict):
+            raise NodeDownError(f"{path} answered no object")
+        return answer
+
+    def _ask(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> object:
+        headers = {"Accept": "application/json", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        if self.origin:
+            scheme, _, host = self.origin.partition("://")
+            headers |= {"Origin": self.origin, "Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": scheme}
+        try:
+            answer = self.connection.request(method, path, params=query, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise NodeDownError(str(error)) from error
+        content = _decoded(answer)
+        if answer.status_code >= HTTPStatus.BAD_REQUEST:
+            raise RefusedError(answer.status_code, content if isinstance(content, dict) else {})
+        if content is None:
+            raise NodeDownError(f"{path} answered no JSON")
+        return content
+
+
+def _decoded(answer: httpx.Response) -> object:
+    try:
+        content: object = answer.json()
+    except ValueError:
+        return None
+    return content
+
+
+def _items(answer: object, name: str) -> list[Json]:
+    found = answer.get(name, answer.get("items")) if isinstance(answer, dict) else answer
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, Sequence) else []
+
+
+def _query(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _segment(text: str) -> str:
+    """An id as one path segment, whatever somebody typed into the address bar."""
+    return quote(text, safe="")

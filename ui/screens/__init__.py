@@ -1,0 +1,1 @@
+"""The screens: one file each, a function `show()` that Streamlit runs."""

@@ -1,0 +1,5 @@
+"""*Sự cố*: the list."""
+
+
+def show() -> None:
+    """Nothing yet."""

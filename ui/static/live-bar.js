@@ -1,0 +1,73 @@
+import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+
+// The bar on top of every screen: where you are, whether the figures are live, who you are; and the loss banner.
+
+export function makeBar(page) {
+  const { t, formats, line } = page;
+  const brand = h("div", { class: "brand" }, mark(), h("div", {}, h("strong", { class: "centre" }), h("span", { class: "tree" })));
+  const nav = h("nav", { "aria-label": t("Màn hình") });
+  const pulse = h("div", { class: "pulse", role: "status" }, shape("unknown"), h("span", { class: "word" }));
+  const time = h("div", { class: "clock" }, h("span", { class: "hour" }), h("span", { class: "day" }));
+  const who = h("span", { class: "who" }, h("strong"), h("span", { class: "role" }));
+  const language = h("button", { type: "button", class: "plain", onclick: () => page.send("language", t.language === "en" ? "vi" : "en") });
+  const out = h("form", { method: "post", action: "/logout" }, h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
+  const banner = h("div", { class: "banner", role: "alert", hidden: true });
+  const root = h("div", { class: "bar" }, banner, brand, nav, h("div", { class: "right" }, pulse, time, who, language, out));
+
+  function update() {
+    const { data } = page;
+    setText(brand.querySelector(".centre"), data.centre?.title);
+    setText(brand.querySelector(".tree"), data.centre?.tree_label);
+    setText(who.firstChild, data.visitor?.display_name);
+    setText(who.lastChild, t.code("role", data.visitor?.role, data.visitor?.role_title));
+    setText(language, t.language === "en" ? "Tiếng Việt" : "English");
+    setAttr(language, "lang", t.language === "en" ? "vi" : "en");
+    patchList(nav, data.pages || [], (one) => one.path, (one) => {
+      const link = h("a", { href: one.href });
+      link.addEventListener("click", (event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        page.send("go", one.path);
+      });
+      return link;
+    }, (link, one) => { setText(link, one.title); setAttr(link, "href", one.href); setAttr(link, "aria-current", one.path === data.current ? "page" : null); });
+    document.documentElement.lang = t.language;
+  }
+
+  function beat() {
+    const now = line.now();
+    setText(time.firstChild, formats.clock(now));
+    setText(time.lastChild, formats.day(now));
+    const tone = line.lost ? "alarm" : line.situation ? "ok" : "unknown";
+    setAttr(pulse, "data-tone", tone);
+    setShape(pulse.firstChild, tone);
+    setText(pulse.lastChild, line.lost ? t("Mất kết nối") : line.situation ? t("Trực tiếp") : t("Đang nối"));
+    banner.hidden = !line.lost;
+    if (line.lost) setText(banner, t("MẤT KẾT NỐI {n} s: số liệu đang hiện là số liệu cuối cùng nhận được, chưa thể thao tác", { n: Math.round(line.silence() / 1000) }));
+    if (page.lostShown !== line.lost) { page.lostShown = line.lost; actionsInert(line.lost); }
+  }
+
+  function on(what) {
+    if (what === "refused") location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    beat();
+  }
+
+  return { root, on, update: () => { update(); beat(); } };
+}
+
+/** Without a line no version can be checked by eye: Streamlit's own buttons rest until it is back. */
+function actionsInert(lost) {
+  document.body.toggleAttribute("data-lt-lost", lost);
+  for (const box of document.querySelectorAll(".st-key-actions")) box.toggleAttribute("inert", lost);
+}
+
+function mark() {
+  const sign = shape("unknown");
+  sign.setAttribute("class", "mark");
+  sign.setAttribute("viewBox", "0 0 32 32");
+  const make = (tag, values) => { const node = document.createElementNS(sign.namespaceURI, tag); for (const [name, value] of Object.entries(values)) node.setAttribute(name, value); return node; };
+  sign.replaceChildren(
+    make("path", { d: "M16 8v7M16 15 7 23M16 15l9 8", class: "line" }),
+    ...[[16, 6, 4], [7, 24, 3.4], [25, 24, 3.4]].map(([cx, cy, r]) => make("circle", { cx, cy, r })));
+  return sign;
+}

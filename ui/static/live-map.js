@@ -1,0 +1,190 @@
+import { h, patchList, s, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
+
+// Centres as points and areas in an SVG, and the same centres as a grid and as a table: no tiles, no internet.
+
+const WIDTH = 720;
+const HEIGHT = 460;
+const EDGE = 46;
+
+export function makeMap(page) {
+  const { t, formats } = page;
+  const areas = s("g", { class: "areas" });
+  const edges = s("g", { class: "edges" });
+  const dots = s("g", { class: "dots" });
+  const marks = s("g", { class: "marks" });
+  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "map", role: "group", "aria-label": t("Bản đồ các trung tâm") }, areas, edges, dots, marks);
+  const grid = h("ul", { class: "grid", hidden: true });
+  const table = h("tbody");
+  const head = [t("Trung tâm"), t("Trạng thái"), t("Đang mở"), t("Chờ gửi"), t("Nghe lần cuối")];
+  const sheet = h("div", { class: "sheet", hidden: true },
+    h("table", {}, h("thead", {}, h("tr", {}, ...head.map((word) => h("th", { scope: "col" }, word)))), table));
+  const views = { map: svg, grid, table: sheet };
+  const names = { map: t("Bản đồ"), grid: t("Ô lưới"), table: t("Bảng") };
+  const tabs = h("div", { class: "tabs", role: "group", "aria-label": t("Cách hiện") },
+    ...Object.keys(views).map((name) => h("button", { type: "button", "data-view": name, "aria-pressed": name === "map", onclick: () => turn(name) }, names[name])));
+  const legend = h("ul", { class: "legend" },
+    ...["live", "late", "silent", "unknown"].map((state) => h("li", { "data-tone": TONES[state] }, shape(TONES[state]), stateWord(t, state))));
+  const root = h("div", { class: "map-box" }, svg, grid, sheet, legend);
+  let shown = "map";
+  let centres = [];
+
+  function turn(name) {
+    shown = name;
+    for (const [key, view] of Object.entries(views)) setAttr(view, "hidden", key === name ? null : "");
+    for (const tab of tabs.children) setAttr(tab, "aria-pressed", tab.dataset.view === name);
+    setAttr(legend, "hidden", name === "table" ? "" : null);
+  }
+
+  function show(items, incidents) {
+    centres = items;
+    const project = projection(items.filter((one) => one.point), page.data.areas || []);
+    const placed = project ? items.filter((one) => one.point).map((one) => ({ ...one, at: project(one.point) })) : [];
+    drawAreas(project);
+    drawEdges(placed);
+    patchList(marks, spread(placed), (one) => one.name, createMark, updateMark);
+    const spots = project ? incidents.filter((one) => one.place).map((one) => ({ ...one, at: project(one.place) })) : [];
+    patchList(dots, spots.filter((one) => one.at.x > 0 && one.at.x < WIDTH && one.at.y > 0 && one.at.y < HEIGHT), (one) => one.id, createDot, updateDot);
+    patchList(grid, items, (one) => one.name, createCell, updateCell);
+    patchList(table, items, (one) => one.name, createRow, updateRow);
+    tick(page.line.now());
+  }
+
+  function drawAreas(project) {
+    const near = project ? (page.data.areas || []).filter((area) => area.radius_m && page.wanted(area.code)) : [];
+    patchList(areas, near, (area) => area.code, () => s("circle", { class: "area" }), (circle, area) => {
+      const at = project(area.point);
+      setAttr(circle, "cx", at.x.toFixed(1));
+      setAttr(circle, "cy", at.y.toFixed(1));
+      setAttr(circle, "r", (area.radius_m * project.perMetre).toFixed(1));
+    });
+  }
+
+  function drawEdges(placed) {
+    const own = placed.find((one) => one.name === page.own());
+    const others = own ? placed.filter((one) => one.name !== own.name) : [];
+    patchList(edges, others, (one) => one.name, () => s("line", {}), (line, one) => {
+      for (const [name, value] of Object.entries({ x1: own.at.x, y1: own.at.y, x2: one.at.x, y2: one.at.y })) setAttr(line, name, value.toFixed(1));
+      setAttr(line, "data-tone", TONES[page.centreState(one)]);
+    });
+  }
+
+  function createMark(one) {
+    const sign = shape("unknown");
+    for (const [name, value] of Object.entries({ x: -11, y: -11, width: 22, height: 22 })) sign.setAttribute(name, value);
+    const mark = s("g", { class: "mark", tabindex: "0", role: "button" }, s("title", {}), s("circle", { r: 17, class: "ground" }), sign, s("text", { class: "name", x: 0, y: 32 }), s("text", { class: "figure", x: 0, y: 47 }));
+    pressable(mark, () => page.filterBy(one.code));
+    return mark;
+  }
+
+  function updateMark(mark, one) {
+    const state = page.centreState(one);
+    setAttr(mark, "transform", `translate(${one.at.x.toFixed(1)} ${one.at.y.toFixed(1)})`);
+    setAttr(mark, "data-tone", TONES[state]);
+    setAttr(mark, "aria-pressed", page.area === one.code);
+    setShape(mark.querySelector("svg"), TONES[state]);
+    setText(mark.querySelector(".name"), one.title);
+    setText(mark.querySelector(".figure"), `${stateWord(t, state)} · ${t("{n} đang mở", { n: formats.number(one.open_incidents) })}`);
+    setText(mark.querySelector("title"), `${one.title}: ${stateWord(t, state)}`);
+  }
+
+  function createDot(item) {
+    const sign = shape("level1");
+    for (const [name, value] of Object.entries({ x: -6, y: -6, width: 12, height: 12 })) sign.setAttribute(name, value);
+    const dot = s("g", { class: "dot", tabindex: "0", role: "link" }, s("title", {}), s("circle", { r: 9, class: "ground" }), sign);
+    pressable(dot, () => page.choose(item.id));
+    return dot;
+  }
+
+  function updateDot(dot, item) {
+    setAttr(dot, "transform", `translate(${item.at.x.toFixed(1)} ${item.at.y.toFixed(1)})`);
+    setAttr(dot, "data-severity", item.severity);
+    setShape(dot.querySelector("svg"), `level${item.severity}`);
+    setText(dot.querySelector("title"), `#${item.number} ${item.title}`);
+  }
+
+  function createCell(one) {
+    return h("li", {}, h("button", { type: "button", class: "cell", onclick: () => page.filterBy(one.code) },
+      h("span", { class: "name" }), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
+      h("span", { class: "figure" }), h("span", { class: "age" })));
+  }
+
+  function updateCell(item, one) {
+    const cell = item.firstChild;
+    const state = page.centreState(one);
+    item.ltOne = one;
+    setAttr(cell, "data-tone", TONES[state]);
+    setAttr(cell, "aria-pressed", page.area === one.code);
+    setText(cell.querySelector(".name"), one.title);
+    setShape(cell.querySelector("svg"), TONES[state]);
+    setText(cell.querySelector(".word"), stateWord(t, state));
+    setText(cell.querySelector(".figure"), t("{n} đang mở", { n: formats.number(one.open_incidents) }));
+  }
+
+  function createRow() {
+    return h("tr", {}, h("th", { scope: "row" }), h("td", { class: "state" }, shape("unknown"), h("span", { class: "word" })), h("td", { class: "num" }), h("td", { class: "num" }), h("td", { class: "age" }));
+  }
+
+  function updateRow(row, one) {
+    const state = page.centreState(one);
+    row.ltOne = one;
+    setText(row.children[0], one.title);
+    setAttr(row.children[1], "data-tone", TONES[state]);
+    setShape(row.querySelector("svg"), TONES[state]);
+    setText(row.querySelector(".word"), stateWord(t, state));
+    setText(row.children[2], formats.number(one.open_incidents));
+    setText(row.children[3], formats.number(one.waiting));
+  }
+
+  function tick(now) {
+    for (const item of grid.children) setText(item.querySelector(".age"), formats.age(item.ltOne.as_of, now));
+    for (const row of table.children) setText(row.querySelector(".age"), formats.age(row.ltOne.as_of, now));
+  }
+
+  return { root, tabs, show, tick, shown: () => shown, centres: () => centres };
+}
+
+function pressable(node, act) {
+  node.addEventListener("click", act);
+  node.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); } });
+}
+
+/** Degrees to the drawing's units around the given centres; metres stay round because longitude is shortened. */
+function projection(placed, areas) {
+  if (!placed.length) return null;
+  const reach = new Map(areas.map((area) => [area.code, (area.radius_m || 0) / 111320]));
+  const squeeze = Math.cos((placed[0].point.lat * Math.PI) / 180);
+  let [west, east, south, north] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const { point, code } of placed) {
+    const margin = Math.max(0.01, Math.min(placed.length > 1 ? reach.get(code) || 0 : 0.05, 0.08));
+    west = Math.min(west, point.lon * squeeze - margin);
+    east = Math.max(east, point.lon * squeeze + margin);
+    south = Math.min(south, point.lat - margin);
+    north = Math.max(north, point.lat + margin);
+  }
+  const scale = Math.min((WIDTH - 2 * EDGE) / (east - west), (HEIGHT - 2 * EDGE) / (north - south));
+  const left = (WIDTH - (east - west) * scale) / 2;
+  const top = (HEIGHT - (north - south) * scale) / 2;
+  const project = ({ lat, lon }) => ({ x: left + (lon * squeeze - west) * scale, y: top + (north - lat) * scale });
+  project.perMetre = scale / 111320;
+  return project;
+}
+
+/** Push marks apart whose labels would lie on each other; a few rounds are enough for a screen's worth. */
+function spread(placed) {
+  const moved = placed.map((one) => ({ ...one, at: { ...one.at } }));
+  for (let round = 0; round < 24; round += 1) {
+    for (let i = 0; i < moved.length; i += 1) {
+      for (let j = i + 1; j < moved.length; j += 1) {
+        const [a, b] = [moved[i].at, moved[j].at];
+        const [dx, dy] = [b.x - a.x, b.y - a.y];
+        if (Math.abs(dx) >= 150 || Math.abs(dy) >= 74) continue;
+        const push = (74 - Math.abs(dy)) / 4;
+        const way = dy < 0 || (dy === 0 && i % 2) ? -1 : 1;
+        a.y -= way * push;
+        b.y += way * push;
+      }
+    }
+  }
+  for (const { at } of moved) { at.y = Math.max(24, Math.min(HEIGHT - 56, at.y)); at.x = Math.max(70, Math.min(WIDTH - 70, at.x)); }
+  return moved;
+}

@@ -1,0 +1,104 @@
+import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+
+// The incident queue. A row is its incident's id; while a person points at or stands in the list, or one incident is
+// open, the order does not change: what is new waits behind a button.
+
+const byUrgency = (one, other) =>
+  other.severity - one.severity || Number(other.overdue) - Number(one.overdue) || Date.parse(other.opened_at) - Date.parse(one.opened_at);
+
+export function makeQueue(page) {
+  const { t, formats } = page;
+  const list = h("ol", { class: "queue", "aria-label": t("Danh sách sự cố") });
+  const fresh = h("button", { class: "fresh", type: "button", hidden: true });
+  const empty = h("p", { class: "empty", hidden: true }, t("Không có sự cố nào."));
+  const frozen = h("span", { class: "frozen", hidden: true }, t("Giữ nguyên thứ tự khi đang chọn"));
+  const count = h("span", { class: "count" });
+  const root = h("div", { class: "queue-box" }, fresh, list, empty);
+  let order = [];
+  let waiting = [];
+  let latest = [];
+  let inside = false;
+
+  const holding = () => inside || root.contains(root.getRootNode().activeElement) || Boolean(page.data.selected);
+
+  function arrange(items) {
+    const sorted = page.data.sorted === "given" ? [...items] : [...items].sort(byUrgency);
+    if (!holding() || !order.length) { waiting = []; return sorted; }
+    const present = new Map(items.map((item) => [item.id, item]));
+    const kept = order.filter((id) => present.has(id)).map((id) => present.get(id));
+    waiting = sorted.filter((item) => !order.includes(item.id));
+    return kept;
+  }
+
+  function show() {
+    const items = arrange(latest);
+    order = items.map((item) => item.id);
+    patchList(list, items, (item) => item.id, create, update);
+    fresh.hidden = waiting.length === 0;
+    setText(fresh, t("{n} sự cố mới, bấm để xem", { n: waiting.length }));
+    fresh.classList.toggle("grave", waiting.some((item) => item.severity >= 4));
+    empty.hidden = items.length > 0;
+    frozen.hidden = !(holding() && items.length > 1);
+    setText(count, formats.number(latest.length));
+    tick(page.line.now());
+  }
+
+  function create(item) {
+    const row = h("li", {},
+      h("a", { class: "row", href: `/dash/incidents?incident=${encodeURIComponent(item.id)}` },
+        h("span", { class: "sev" }, shape("unknown"), h("span", { class: "word" })),
+        h("span", { class: "title" }),
+        h("span", { class: "meta" }, h("span", { class: "number" }), h("span", { class: "area" }), h("span", { class: "status" }), h("span", { class: "custody" }), h("span", { class: "late" })),
+        h("time", { class: "age" })));
+    row.firstChild.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      page.choose(item.id);
+    });
+    return row;
+  }
+
+  function update(row, item) {
+    const link = row.firstChild;
+    const find = (name) => link.querySelector(`.${name}`);
+    row.ltItem = item;
+    setAttr(row, "data-id", item.id);
+    setAttr(link, "data-severity", item.severity);
+    setAttr(link, "aria-current", item.id === page.data.selected ? "true" : null);
+    setShape(link.querySelector("svg"), `level${item.severity}`);
+    setText(find("word"), t.code("severity", item.severity, item.severity_title));
+    setText(find("title"), item.title);
+    setText(find("number"), `#${item.number}`);
+    setText(find("area"), item.area_name);
+    setText(find("status"), t.code("status", item.status, item.status_title));
+    setText(find("custody"), custodyWord(t, item));
+    setText(find("late"), item.overdue ? t("Quá hạn") : "");
+    setAttr(find("age"), "datetime", item.opened_at);
+  }
+
+  function tick(now) {
+    for (const row of list.children) setText(row.querySelector(".age"), formats.age(row.ltItem.opened_at, now));
+  }
+
+  root.addEventListener("pointerenter", () => { inside = true; frozen.hidden = latest.length < 2; });
+  root.addEventListener("pointerleave", () => { inside = false; show(); });
+  root.addEventListener("focusout", () => setTimeout(() => { if (!holding()) show(); }, 0));
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const rows = [...list.querySelectorAll("a.row")];
+    const at = rows.indexOf(root.getRootNode().activeElement);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    rows[Math.min(rows.length - 1, Math.max(0, at + step))].focus();
+  });
+  fresh.addEventListener("click", () => { order = []; show(); (list.querySelector("a.row") || fresh).focus(); });
+
+  return { root, frozen, count, tick, show: (items) => { latest = items; show(); }, reset: () => { order = []; waiting = []; } };
+}
+
+export function custodyWord(t, item) {
+  const custody = item.custody || {};
+  if (custody.state === "offered" && custody.offered_to) return t("Chờ {who} nhận", { who: custody.offered_to.title });
+  if (custody.state === "given" || custody.state === "elsewhere") return custody.holder ? t("{who} giữ", { who: custody.holder.title }) : "";
+  return "";
+}

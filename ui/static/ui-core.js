@@ -1,0 +1,245 @@
+// What every page of a centre shares: words, formats, age, stale, status shapes, keyed patching, the live line.
+// Text from a centre reaches the page through textContent only; nothing here reads or writes HTML.
+
+const ZONE = "Asia/Ho_Chi_Minh";
+const SVG = "http://www.w3.org/2000/svg";
+const LOST_AFTER_MS = 5000; // three ticks of two seconds cannot all be late
+const HANG_AFTER_MS = 12000; // a line that says nothing for so long is opened anew
+const STALE_AFTER_S = 180; // where a figure names no limit of its own
+
+// -- words ---------------------------------------------------------------------------------------
+
+/** `t("...")` in the visitor's language; `t.code("status", "new", "Mới gửi")` for words that the node sends. */
+export function makeWords(language, table) {
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
+  const t = (message, values) => fill((language === "en" && table[message]) || message, values);
+  t.language = language === "en" ? "en" : "vi";
+  t.code = (group, code, fallback) => (t.language === "en" && table[`${group}:${code}`]) || fallback || String(code ?? "");
+  return t;
+}
+
+// -- formats -------------------------------------------------------------------------------------
+
+export function makeFormats(t) {
+  const locale = t.language === "en" ? "en-GB" : "vi-VN";
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const short = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, hour: "2-digit", minute: "2-digit" });
+  const day = new Intl.DateTimeFormat("en-GB", { timeZone: ZONE, day: "2-digit", month: "2-digit", year: "numeric" });
+  return {
+    number: (value) => (value === null || value === undefined ? "–" : typeof value === "number" ? number.format(value) : String(value)),
+    clock: (ms) => clock.format(ms),
+    day: (ms) => day.format(ms),
+    moment: (iso) => { const ms = Date.parse(iso); return Number.isNaN(ms) ? "–" : `${short.format(ms)} ${day.format(ms)}`; },
+    age: (iso, now) => ageText(t, iso, now),
+    span: (seconds) => spanText(t, seconds),
+  };
+}
+
+function spanText(t, seconds) {
+  if (seconds < 60) return t("{n} giây", { n: seconds });
+  if (seconds < 3600) return t("{n} phút", { n: Math.floor(seconds / 60) });
+  if (seconds < 172800) return t("{n} giờ", { n: Math.floor(seconds / 3600) });
+  return t("{n} ngày", { n: Math.floor(seconds / 86400) });
+}
+
+/** How long ago, in the reader's words; counted here because a server's sentence stops when the line breaks. */
+export function ageText(t, iso, now) {
+  const seconds = ageSeconds(iso, now);
+  if (seconds === null) return t("chưa có số liệu");
+  if (seconds < 2) return t("vừa xong");
+  return t("{span} trước", { span: spanText(t, seconds) });
+}
+
+export function ageSeconds(iso, now) {
+  const at = iso ? Date.parse(iso) : NaN;
+  return Number.isNaN(at) ? null : Math.max(0, Math.floor((now - at) / 1000));
+}
+
+/** A figure older than its own limit is stale, whatever it says; none at all is unknown, never zero. */
+export function freshState(state, iso, now, limit) {
+  if (state === "unknown" || !iso) return "unknown";
+  const seconds = ageSeconds(iso, now);
+  return seconds !== null && seconds > (limit ?? STALE_AFTER_S) ? "stale" : state;
+}
+
+// -- elements ------------------------------------------------------------------------------------
+
+export function h(tag, properties, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) {
+    if (name === "class") node.className = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+export function s(tag, properties, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(properties || {})) if (value !== null && value !== undefined) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+export function setText(node, text) {
+  const value = text === null || text === undefined ? "" : String(text);
+  if (node.textContent !== value) node.textContent = value;
+}
+
+export function setAttr(node, name, value) {
+  if (value === null || value === undefined || value === false) { if (node.hasAttribute(name)) node.removeAttribute(name); }
+  else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
+}
+
+/** Make `parent` show `items` in order, keeping the element of each key: no flicker, no lost focus or scroll. */
+export function patchList(parent, items, keyOf, create, update) {
+  const known = parent.ltRows || (parent.ltRows = new Map());
+  const wanted = new Set();
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    if (wanted.has(key)) continue;
+    wanted.add(key);
+    let row = known.get(key);
+    if (!row) { row = create(item, key); known.set(key, row); }
+    update(row, item);
+    if (row === place) place = place.nextElementSibling;
+    else parent.insertBefore(row, place);
+  }
+  for (const [key, row] of known) if (!wanted.has(key)) { row.remove(); known.delete(key); }
+}
+
+// -- status shapes: never colour alone -----------------------------------------------------------
+
+const SHAPES = {
+  ok: () => [s("circle", { cx: 8, cy: 8, r: 6 }), s("path", { d: "M5 8.2l2.2 2.2L11.2 6", class: "cut" })],
+  watch: () => [s("path", { d: "M8 1.8 15 14H1z" }), s("path", { d: "M8 6v4M8 11.6v.6", class: "cut" })],
+  alarm: () => [s("path", { d: "M5 1h6l4 4v6l-4 4H5l-4-4V5z" }), s("path", { d: "M8 4.2v5M8 11.2v.8", class: "cut" })],
+  unknown: () => [s("circle", { cx: 8, cy: 8, r: 6, class: "hollow dashed" }), s("path", { d: "M5.5 8h5", class: "line" })],
+  stale: () => [s("path", { d: "M4 2h8M4 14h8M5 2c0 4 6 4 6 6s-6 2-6 6M11 2c0 4-6 4-6 6s6 2 6 6", class: "hollow" })],
+  level1: () => [s("circle", { cx: 8, cy: 8, r: 4, class: "hollow" })],
+  level2: () => [s("rect", { x: 3, y: 3, width: 10, height: 10, rx: 1.5, class: "hollow" })],
+  level3: () => [s("path", { d: "M8 1.8 15 14H1z" })],
+  level4: () => [s("path", { d: "M5 1h6l4 4v6l-4 4H5l-4-4V5z" }), s("path", { d: "M8 4.2v5M8 11.2v.8", class: "cut" })],
+};
+
+export function shape(kind) {
+  const svg = s("svg", { viewBox: "0 0 16 16", class: "shape", "aria-hidden": "true" });
+  return setShape(svg, kind);
+}
+
+export function setShape(svg, kind) {
+  if (svg.ltKind !== kind) {
+    svg.replaceChildren(...(SHAPES[kind] || SHAPES.unknown)());
+    svg.ltKind = kind;
+  }
+  return svg;
+}
+
+export const TONES = { live: "ok", late: "watch", silent: "alarm", unknown: "unknown", ok: "ok", watch: "watch", alarm: "alarm", stale: "stale" };
+
+export function stateWord(t, state) {
+  return {
+    ok: t("Bình thường"), watch: t("Cần chú ý"), alarm: t("Báo động"), unknown: t("Chưa có số liệu"), stale: t("Số liệu cũ"),
+    live: t("Trực tuyến"), late: t("Chậm"), silent: t("Không trả lời"),
+  }[state] || t("Chưa có số liệu");
+}
+
+// -- the live line -------------------------------------------------------------------------------
+
+/** One WebSocket per page, shared by every part that shows live data; comes back by itself. */
+export class Line {
+  constructor(address) {
+    this.address = address;
+    this.situation = null;
+    this.incidents = null;
+    this.listeners = new Set();
+    this.opened = false;
+    this.refused = false;
+    this.heardAt = performance.now();
+    this.offset = 0;
+    this.attempt = 0;
+    this.seq = 0;
+    this.lost = false;
+    this.open();
+    this.clock = setInterval(() => this.beat(), 1000);
+    addEventListener("online", () => this.again(0));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && this.lost) this.again(0); });
+  }
+
+  /** The node's time now, in milliseconds; the last known difference is kept while the line is down. */
+  now() { return Date.now() + this.offset; }
+
+  silence() { return performance.now() - this.heardAt; }
+
+  listen(listener) {
+    this.listeners.add(listener);
+    listener(this, "begin");
+    return () => this.listeners.delete(listener);
+  }
+
+  tell(what) { for (const listener of [...this.listeners]) listener(this, what); }
+
+  open() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const socket = new WebSocket(this.address);
+    this.socket = socket;
+    socket.onopen = () => { this.opened = true; };
+    socket.onmessage = (event) => { if (socket === this.socket) this.take(event.data); };
+    socket.onclose = () => { if (socket === this.socket) this.again(); };
+  }
+
+  take(text) {
+    let message;
+    try { message = JSON.parse(text); } catch { return; }
+    this.heardAt = performance.now();
+    this.attempt = 0;
+    this.refused = false;
+    const at = Date.parse(message.at);
+    if (!Number.isNaN(at)) this.offset = at - Date.now();
+    if (message.type === "situation" || message.type === "incidents") this[message.type] = message.data;
+    if (this.lost) { this.lost = false; this.tell("back"); }
+    this.tell(message.type);
+  }
+
+  again(delay) {
+    const socket = this.socket;
+    this.socket = null;
+    if (socket) { socket.onclose = null; socket.close(); }
+    clearTimeout(this.timer);
+    const wait = delay ?? Math.min(8000, 400 * 2 ** this.attempt) * (0.7 + Math.random() * 0.6);
+    this.attempt += 1;
+    this.timer = setTimeout(() => this.open(), wait);
+    if (delay === undefined && this.attempt % 3 === 2) this.ask();
+  }
+
+  /** Three refusals in a row: has the session ended, or is the node down? Only the first asks for a login. */
+  async ask() {
+    try {
+      const answer = await fetch("/api/v1/session", { headers: { Accept: "application/json" }, cache: "no-store" });
+      this.refused = answer.status === 401;
+      if (this.refused) this.tell("refused");
+    } catch { /* the line is down; the banner says so */ }
+  }
+
+  beat() {
+    const silence = this.silence();
+    if (silence > HANG_AFTER_MS && this.socket && this.socket.readyState <= 1 && this.heardAt !== this.hungAt) {
+      this.hungAt = this.heardAt;
+      this.again(0);
+    }
+    if (!this.lost && silence > LOST_AFTER_MS) { this.lost = true; this.tell("lost"); }
+    this.tell("beat");
+  }
+}
+
+let theLine = null;
+
+export function sharedLine() {
+  if (!theLine) theLine = new Line(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`);
+  return theLine;
+}

@@ -1,0 +1,1 @@
+"""Parts that screens and module pages put together: the live component, and words made safe for Markdown."""
