@@ -1,4 +1,4 @@
-"""The receipt code (mã tra cứu): short enough to copy by hand, too long to guess.
+"""The receipt code (mã tiếp nhận): short enough to copy by hand, too long to guess.
 
 Eleven random symbols of Crockford's base32 (55 bits) and one check symbol. The check is a weighted sum over GF(32)
 whose weights are the powers of a primitive element: all are different and none is zero, so one wrong symbol and any

@@ -1,0 +1,286 @@
+"""What a stranger sends, bounded before it is parsed and checked before anything is kept."""
+
+import errno
+import hashlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+import anyio
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.types import Message, Receive
+
+from modules.citizen import places
+from modules.citizen.kinds import CATEGORIES, URGENCIES, Category, Urgency
+from modules.citizen.photo import Darkroom, Photo, PhotoFault, PhotoRefused
+from modules.citizen.settings import CitizenSettings
+from modules.citizen.wording import tidy
+from node.context import NodeContext
+from node.errors import Invalid, NodeError, StorageFull, TooLarge, Unavailable
+from node.incident.value import Place
+
+BODY_BYTES = 12 * 1024 * 1024
+DRAINED_BYTES = 4 * BODY_BYTES
+_FIELD_BYTES = 64 * 1024
+_MOST_FIELDS = 24
+_DESCRIPTION = (5, 4000)
+_PLACE_LENGTH = 300
+_NAME_LENGTH = 120
+_PHONE_DIGITS = (8, 15)
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+Say = Callable[[str], str]
+
+
+class UnsupportedMedia(NodeError):  # noqa: N818 - named like the errors of node/errors.py
+    """What was sent is not of a kind that is read here."""
+
+    status = 415
+    code = "unsupported_media"
+    title = "Không nhận loại dữ liệu này"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The fields and the raw photograph of one submission, none of it believed yet."""
+
+    fields: Mapping[str, str]
+    photo: bytes | None = None
+
+    def field(self, name: str) -> str:
+        """The value of a field, tidied; empty if it was not sent."""
+        return tidy(self.fields.get(name, ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A report that has been checked and may be kept."""
+
+    key: str
+    digest: bytes
+    category: Category
+    urgency: Urgency
+    description: str
+    place: Place | None
+    accuracy_m: float | None
+    place_words: str
+    whereabouts: places.Whereabouts
+    name: str
+    phone: str
+
+
+@dataclass(slots=True)
+class Intake:
+    """The counters of one running node: how many are being received, how many photographs decoded."""
+
+    darkroom: Darkroom
+    uploads_at_once: int
+    photo_places: anyio.CapacityLimiter
+    uploads: int = field(default=0)
+
+    @staticmethod
+    def of(settings: CitizenSettings) -> "Intake":
+        """Make the counters with the limits that are set."""
+        return Intake(
+            darkroom=Darkroom(places=settings.photos_at_once),
+            uploads_at_once=settings.uploads_at_once,
+            photo_places=anyio.CapacityLimiter(settings.photos_at_once),
+        )
+
+    def __enter__(self) -> Self:
+        """Take a place among the uploads; raises Unavailable if there is none."""
+        if self.uploads >= self.uploads_at_once:
+            raise Unavailable("Chưa ghi nhận: đang có quá nhiều người gửi cùng lúc. Hãy thử lại sau ít phút.")
+        self.uploads += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place back."""
+        self.uploads -= 1
+
+
+class _BodyTooLarge(Exception):  # noqa: N818 - an end of reading, not a fault of ours
+    pass
+
+
+def _counted(receive: Receive) -> Receive:
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_BYTES:
+            raise _BodyTooLarge
+        return message
+
+    return counting
+
+
+async def _drain(request: Request) -> None:
+    """Let a sender finish who would otherwise see a broken connection instead of the answer."""
+    seen = 0
+    while seen < DRAINED_BYTES:
+        message = await request.receive()
+        seen += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+
+
+async def read_form(request: Request) -> Sent:
+    """Read a submission of at most 12 MiB; raises TooLarge, UnsupportedMedia, Invalid or StorageFull."""
+    if not request.headers.get("content-type", "").lower().startswith(_FORM_TYPES):
+        raise UnsupportedMedia("Hãy gửi bằng biểu mẫu (multipart/form-data).")
+    too_large = TooLarge("Phản ánh lớn hơn 12 MB. Hãy chọn ảnh nhỏ hơn (tối đa 10 MB).")
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > BODY_BYTES:
+        if length.isdecimal() and int(length) <= DRAINED_BYTES:
+            await _drain(request)
+        raise too_large
+    try:
+        return await _parse(Request(request.scope, _counted(request.receive)))
+    except _BodyTooLarge:
+        raise too_large from None
+    except (HTTPException, MultiPartException) as error:
+        raise Invalid("Không đọc được biểu mẫu. Hãy tải lại trang và thử lại.") from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull("Chưa ghi nhận: máy chủ đã hết dung lượng lưu trữ.") from error
+        raise
+
+
+async def _parse(request: Request) -> Sent:
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES) as form:
+        fields: dict[str, str] = {}
+        photo: bytes | None = None
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if name == "photo" and (value.size or value.filename):
+                    photo = await value.read()
+            else:
+                fields[name] = value
+        return Sent(fields, photo)
+
+
+def check(sent: Sent, context: NodeContext, say: Say) -> Draft:
+    """Return the report if it is complete; raises Invalid that names every field at fault and what to do."""
+    errors: list[dict[str, str]] = []
+
+    def fault(name: str, message: str) -> None:
+        errors.append({"field": name, "message": message})
+
+    category = CATEGORIES.get(sent.field("category"))
+    if category is None:
+        fault("category", say("Hãy chọn việc đang xảy ra."))
+    urgency = URGENCIES.get(sent.field("urgency") or "normal")
+    if urgency is None:
+        fault("urgency", say("Hãy chọn mức độ."))
+    description = sent.field("description")
+    if len(description) < _DESCRIPTION[0]:
+        fault("description", say("Hãy mô tả việc đang xảy ra (ít nhất 5 ký tự)."))
+    elif len(description) > _DESCRIPTION[1]:
+        fault("description", say("Mô tả dài quá 4000 ký tự."))
+    place, accuracy_m = _place(sent, fault, say)
+    whereabouts = _whereabouts(sent, place, context, fault, say)
+    _lengths(sent, fault, say)
+    key = sent.fields.get("key", "")
+    if not _KEY.fullmatch(key):
+        fault("key", say("Thiếu khóa gửi. Hãy tải lại trang."))
+    if errors or category is None or urgency is None or whereabouts is None:
+        raise Invalid(say("Chưa ghi nhận. Hãy sửa những chỗ được chỉ ra rồi gửi lại."), errors=errors)
+    return Draft(
+        key=key,
+        digest=_digest(sent),
+        category=category,
+        urgency=urgency,
+        description=description,
+        place=place,
+        accuracy_m=accuracy_m,
+        place_words=sent.field("place"),
+        whereabouts=whereabouts,
+        name=sent.field("name"),
+        phone=sent.field("phone"),
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _place(sent: Sent, fault: Callable[[str, str], None], say: Say) -> tuple[Place | None, float | None]:
+    lat_text, lon_text = sent.field("lat"), sent.field("lon")
+    if not lat_text and not lon_text:
+        return None, None
+    lat, lon = _number(lat_text), _number(lon_text)
+    if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180:  # noqa: PLR2004 - degrees
+        fault("place", say("Tọa độ không hợp lệ. Hãy bỏ vị trí và chọn xã, phường."))
+        return None, None
+    accuracy_m = _number(sent.field("accuracy_m"))
+    return Place(lat, lon), accuracy_m if accuracy_m is not None and accuracy_m >= 0 else None
+
+
+def _whereabouts(
+    sent: Sent, place: Place | None, context: NodeContext, fault: Callable[[str, str], None], say: Say
+) -> places.Whereabouts | None:
+    on = context.territory.local_date(context.clock.now())
+    if place is not None:
+        found = places.locate(context.territory, context.centre, place.lat, place.lon, on)
+        if found is None:
+            own = places.own_area(context.territory, context.centre, on)
+            fault("place", places.outside_words(say, own.name if own else context.centre.title))
+        return found
+    code = sent.field("area_code") or context.centre.area_code
+    found = places.named(context.territory, context.centre, code, on)
+    if found is None:
+        fault("area_code", say("Xã, phường này không có trong danh sách."))
+    return found
+
+
+def _lengths(sent: Sent, fault: Callable[[str, str], None], say: Say) -> None:
+    if len(sent.field("place")) > _PLACE_LENGTH:
+        fault("place", say("Nơi xảy ra dài quá 300 ký tự."))
+    if len(sent.field("name")) > _NAME_LENGTH:
+        fault("name", say("Họ tên dài quá 120 ký tự."))
+    phone = sent.field("phone")
+    digits = sum(sign.isdecimal() for sign in phone)
+    if phone and (not _PHONE_DIGITS[0] <= digits <= _PHONE_DIGITS[1] or not re.fullmatch(r"[0-9+() .\-]{8,32}", phone)):
+        fault("phone", say("Số điện thoại chưa đúng. Có thể để trống."))
+
+
+def _digest(sent: Sent) -> bytes:
+    """The fingerprint of what was sent, so that the same key with other words is noticed."""
+    total = hashlib.sha256()
+    for name in sorted(set(sent.fields) - {"key", "lang"}):
+        for text in (name, sent.field(name)):
+            total.update(hashlib.sha256(text.encode()).digest())
+    total.update(hashlib.sha256(sent.photo or b"").digest())
+    return total.digest()
+
+
+_PHOTO_WORDS: Mapping[PhotoFault, tuple[type[NodeError], str]] = {
+    PhotoFault.NOT_A_PICTURE: (UnsupportedMedia, "Tệp này không phải ảnh JPEG, PNG hoặc WebP. Hãy chọn ảnh khác."),
+    PhotoFault.UNREADABLE: (Invalid, "Không đọc được ảnh này. Hãy chụp lại hoặc chọn ảnh khác."),
+    PhotoFault.TOO_SLOW: (Invalid, "Không đọc được ảnh này. Hãy chụp lại hoặc chọn ảnh khác."),
+    PhotoFault.TOO_LARGE: (TooLarge, "Ảnh lớn hơn 10 MB. Hãy chọn ảnh nhỏ hơn."),
+    PhotoFault.TOO_MANY_PIXELS: (TooLarge, "Ảnh có quá nhiều điểm ảnh (tối đa khoảng 50 triệu). Hãy chọn ảnh nhỏ hơn."),
+    PhotoFault.BUSY: (Unavailable, "Chưa ghi nhận: hệ thống đang xử lý nhiều ảnh. Hãy thử lại sau ít phút."),
+}
+
+
+def develop(intake: Intake, raw: bytes, say: Say) -> Photo:
+    """Return the clean copy of a photograph; raises the error that a person is shown."""
+    try:
+        return intake.darkroom.develop(raw)
+    except PhotoRefused as refused:
+        error, words = _PHOTO_WORDS[refused.fault]
+        raise error(say(words), errors=[{"field": "photo", "message": say(words)}]) from refused

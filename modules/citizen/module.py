@@ -1,0 +1,19 @@
+"""What the citizen module adds to a node."""
+
+from modules.citizen import desk, follow, retention, routes
+from modules.citizen.kinds import CATEGORIES
+from modules.citizen.settings import NAME, CitizenSettings
+from modules.citizen.tables import metadata
+from node.job import Job
+from node.module import Module, Page
+
+MODULE = Module(
+    name=NAME,
+    routers=(routes.router, follow.router, desk.router),
+    tables=metadata,
+    incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
+    pages=(Page(title="Phản ánh của người dân", file="page.py"),),
+    jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
+    settings=CitizenSettings,
+    entrance="/",
+)

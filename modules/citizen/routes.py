@@ -1,0 +1,181 @@
+"""What anybody may ask of this centre without signing in: the form, where a position lies, and sending a report."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from modules.citizen import intake, places, rendering, reports, tracking
+from modules.citizen.asking import PROBLEMS, node_of, settings_of, slow_down, wants_page
+from modules.citizen.kinds import CATEGORIES, EMERGENCY_NUMBERS, URGENCIES
+from modules.citizen.rendering import BASE, page
+from modules.citizen.texts import LANGUAGES, translator
+from node.access import public
+from node.context import NodeContext
+from node.errors import NodeError
+
+router = APIRouter(dependencies=[Depends(public)], tags=["Phản ánh của người dân"])
+
+_TEXT_FIELDS = (
+    *("key", "category", "urgency", "description", "lat", "lon", "accuracy_m"),
+    *("area_code", "place", "name", "phone", "lang"),
+)
+_FORM_SCHEMA = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["key", "category", "description"],
+                    "properties": {
+                        **{name: {"type": "string"} for name in _TEXT_FIELDS},
+                        "category": {"type": "string", "enum": list(CATEGORIES)},
+                        "urgency": {"type": "string", "enum": list(URGENCIES), "default": "normal"},
+                        "photo": {"type": "string", "format": "binary"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def _intake_of(request: Request) -> intake.Intake:
+    state = request.app.state
+    if not hasattr(state, "citizen_intake"):
+        state.citizen_intake = intake.Intake.of(settings_of(state.node))
+    counters: intake.Intake = state.citizen_intake
+    return counters
+
+
+def _form_page(
+    context: NodeContext,
+    language: str,
+    *,
+    values: Mapping[str, str] | None = None,
+    problem: Mapping[str, Any] | None = None,
+    status: int = 200,
+) -> Response:
+    say = translator(language)
+    on = context.territory.local_date(context.clock.now())
+    kept = dict.fromkeys(_TEXT_FIELDS, "") | dict(values or {})
+    privacy = say(
+        "Tên và số điện thoại chỉ được giữ tại trung tâm này, không chuyển lên cấp trên; cán bộ muốn xem phải ghi "
+        "lý do và được lưu vết. Tự động xóa sau {days} ngày."
+    ).format(days=settings_of(context).identity_days)
+    shown = {
+        "key": context.random(16).hex(),
+        "emergency_numbers": EMERGENCY_NUMBERS,
+        "categories": CATEGORIES.values(),
+        "urgencies": URGENCIES.values(),
+        "areas": places.choices(context.territory, context.centre, on),
+        "own_area": context.centre.area_code,
+        "privacy": privacy,
+        "values": kept,
+        "problem": problem,
+    }
+    return page("form.html", context, language, status=status, values=shown)
+
+
+@router.get("/", response_class=Response)
+def form(request: Request) -> Response:
+    """The page on which a citizen reports."""
+    return _form_page(node_of(request), rendering.language_of(request))
+
+
+@router.get("/static/{name}", response_class=Response)
+def static(name: str) -> Response:
+    """A style sheet, script or picture of the citizen's pages."""
+    return rendering.static_file(name)
+
+
+@router.get("/worker.js", response_class=Response)
+def worker() -> Response:
+    """The script that keeps the form openable without a network; its address is its scope."""
+    return rendering.static_file("worker.js")
+
+
+@router.get("/api/locate")
+def locate(
+    request: Request,
+    lat: Annotated[float, Query(ge=-90, le=90)],
+    lon: Annotated[float, Query(ge=-180, le=180)],
+) -> dict[str, Any]:
+    """In which commune a position lies, and whether this centre answers for it."""
+    context = node_of(request)
+    slow_down(request, "lookup", settings_of(context).lookups_per_minute)
+    say = translator(rendering.language_of(request))
+    on = context.territory.local_date(context.clock.now())
+    found = places.locate(context.territory, context.centre, lat, lon, on)
+    if found is None:
+        own = places.own_area(context.territory, context.centre, on)
+        words = places.outside_words(say, own.name if own else context.centre.title)
+        return {"inside": False, "own": False, "area_code": None, "area_name": None, "message": words}
+    words = say("Vị trí thuộc {area}.").format(area=found.area.name)
+    if not found.is_own:
+        words = places.elsewhere_words(say, found.area.name, context.centre.title)
+    return {
+        "inside": True,
+        "own": found.is_own,
+        "area_code": found.area.code,
+        "area_name": found.area.name,
+        "message": words,
+    }
+
+
+@router.post(
+    "/api/reports",
+    status_code=201,
+    responses=PROBLEMS,
+    openapi_extra=_FORM_SCHEMA,
+    max_body_size=intake.DRAINED_BYTES,  # what is larger is cut off; intake refuses from 12 MiB on, in words
+)
+async def send(request: Request) -> Response:
+    """Record a report; 201 says that it is committed. The same key again gives the same code (200)."""
+    context = node_of(request)
+    sent = intake.Sent({})
+    try:
+        slow_down(request, "report", settings_of(context).reports_per_minute)
+        with _intake_of(request) as counters:
+            sent = await intake.read_form(request)
+            recorded = await _record(context, counters, sent)
+    except NodeError as error:
+        if not wants_page(request):
+            raise
+        language = rendering.language_of(request, sent.field("lang"))
+        return _form_page(context, language, values=sent.fields, problem=error.problem(), status=int(error.status))
+    language = rendering.language_of(request, sent.field("lang"))
+    if wants_page(request):
+        english = "&lang=en" if language == "en" else ""
+        return RedirectResponse(f"{BASE}/track/{recorded.code}?sent=1{english}", status_code=303)
+    viewer = tracking.Viewer(context, translator(language))
+    body = {
+        "code": recorded.code,
+        "track_url": f"{BASE}/track/{recorded.code}",
+        "recorded_at": recorded.recorded_at.isoformat(),
+        "incident_id": recorded.incident_id,
+        "category": recorded.category,
+        "area_code": recorded.place_area_code,
+        "complaint": recorded.complaint,
+        "note": tracking.note(viewer, recorded.area_code, recorded.place_area_code, recorded.recorded_at),
+    }
+    return JSONResponse(body, status_code=200 if recorded.again else 201, headers={"Cache-Control": "no-store"})
+
+
+async def _record(context: NodeContext, counters: intake.Intake, sent: intake.Sent) -> reports.Recorded:
+    """Check, develop the photograph and keep; what was kept before under the same key is found first."""
+    say = translator(sent.field("lang") if sent.field("lang") in LANGUAGES else LANGUAGES[0])
+    draft = intake.check(sent, context, say)
+    known = await run_in_threadpool(context.database.read, lambda session: reports.find_by_key(session, draft))
+    if known is not None:
+        return known
+    photo = None
+    if sent.photo is not None:
+        photo = await anyio.to_thread.run_sync(
+            intake.develop, counters, sent.photo, say, limiter=counters.photo_places, abandon_on_cancel=False
+        )
+    return await run_in_threadpool(context.database.write, lambda session: reports.keep(session, context, draft, photo))
