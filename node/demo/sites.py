@@ -126,7 +126,9 @@ def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
     )
 
 
-def write_settings(sites: Sites, site: Site, *, extra: Mapping[str, object] | None = None) -> None:
+def write_settings(
+    sites: Sites, site: Site, *, has_screens: bool = False, citizen: Mapping[str, object] | None = None
+) -> None:
     """The centre's settings file: only what differs between nodes, all of it made from the plan and the ports."""
     centre, plan = site.centre, sites.plan
     has_children = bool(plan.children(centre.code))
@@ -144,7 +146,7 @@ def write_settings(sites: Sites, site: Site, *, extra: Mapping[str, object] | No
         "[presence]",
         "period_s = 5",
     ]
-    if centre.dashboard:
+    if has_screens:
         lines.insert(lines.index("[territory]"), f'public_url = "{site.screens_url}"')
     if has_children:
         lines += ["[link]", f'listen = "{LOOPBACK}:{site.link}"', f'enrol_listen = "{LOOPBACK}:{site.enrol}"']
@@ -160,13 +162,13 @@ def write_settings(sites: Sites, site: Site, *, extra: Mapping[str, object] | No
     if has_children:
         lines += ["[modules]", "enabled = []"]
     else:
-        lines += ["[modules]", 'enabled = ["citizen"]', "[modules.citizen]", *_citizen(extra or {})]
+        lines += ["[modules]", 'enabled = ["citizen"]', "[modules.citizen]", *_citizen(citizen or {})]
     site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     site.settings.write_text("\n".join(lines) + "\n", encoding="utf-8")
     site.settings.chmod(0o600)
 
 
-def _citizen(extra: Mapping[str, object]) -> list[str]:
+def _citizen(given: Mapping[str, object]) -> list[str]:
     """Every visitor of the demo comes from one address, so the limits per address are wider than a real centre's."""
-    limits: dict[str, object] = {"reports_per_minute": 600, "lookups_per_minute": 6000, **extra}
+    limits: dict[str, object] = {"reports_per_minute": 600, "lookups_per_minute": 6000, **given}
     return [f"{name} = {json.dumps(value)}" for name, value in limits.items()]
