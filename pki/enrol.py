@@ -104,11 +104,20 @@ def begin_or_resume(token: EnrolToken, offer: Offer, now: datetime, keys: Path) 
     return attempt
 
 
-def finish(attempt: Attempt, sealed_answer: bytes, keys: Path, now: datetime) -> Keystore:
-    """Opens the answer, checks all of it against the pinned root, and puts the keys folder in place at once."""
+def finish(attempt: Attempt, sealed_answer: bytes, keys: Path, now: datetime, *, code: str | None = None) -> Keystore:
+    """Opens the answer, checks all of it against the pinned root, and puts the keys folder in place at once.
+
+    `code`: the centre that this computer is set up to be; keys of another one are not put in place.
+    """
     plain = unseal(sealed_answer, attempt.reply_key, request.answer_context(attempt.sealed_request))
     answer = request.decode_answer(plain)
     _check_answer(attempt, answer, now)
+    named = answer.identity.get("code")
+    if code is not None and named != code:
+        raise PkiError(
+            "WRONG_CENTRE",
+            f"the token is for {named}, the settings say {code}; correct the settings and run the same command",
+        )
     spare = keys.with_name(f"{keys.name}.new-{secrets.token_hex(4)}")
     make_private_folder(spare)
     try:

@@ -20,7 +20,7 @@ from pki.authority import Authority
 from pki.errors import PkiError
 from pki.gate import Gate, presented_chain
 from pki.keystore import Keystore
-from pki.registry import RegistryFile
+from pki.registry import CentreEntry, RegistryFile
 from pki.request import MAX_SEALED_BYTES
 
 _log = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class EnrolmentDesk:
         self._by_address = Pace(burst=burst, interval_s=interval_s)
         self._by_child = Pace(burst=4 * burst, interval_s=interval_s / 4)
         self._server: grpc.aio.Server | None = None
+        if authority is not None:
+            registry.offer(authority.registry_raw)  # commands may have worked on the folder while the node was down
 
     def add_registration(self, server: grpc.aio.Server) -> None:
         """Adds the services for enrolled children to the node's mutual TLS server."""
@@ -112,6 +114,26 @@ class EnrolmentDesk:
             raise PkiError("NO_AUTHORITY", "only the node that has the authority may replace a centre's keys")
         address, parent = self._parent()
         return await ask_parent_for_token(address, self._keystore, parent, code)
+
+    async def plan(self, code: str, title: str, tier: str, parent_code: str | None) -> CentreEntry:
+        """Plans a centre, if the authority is here."""
+        authority, now = self._own_authority(), self._clock.now()
+        parent = authority.registry.by_code(parent_code) if parent_code else None
+        if parent_code and parent is None:
+            raise PkiError("PARENT_UNKNOWN", f"no centre bears the code {parent_code}")
+        entry = await asyncio.to_thread(lambda: authority.plan(code, title, tier, parent.name if parent else None, now))
+        await self._publish(authority)
+        return entry
+
+    async def revoke(self, code: str) -> CentreEntry:
+        """Ends a centre's membership, if the authority is here; the links learn of it with the new registry."""
+        authority, now = self._own_authority(), self._clock.now()
+        entry = authority.registry.by_code(code)
+        if entry is None:
+            raise PkiError("UNKNOWN_CENTRE", f"no centre bears the code {code}")
+        await asyncio.to_thread(lambda: authority.revoke(entry.name, now))
+        await self._publish(authority)
+        return entry
 
     def offer(self) -> enrolment_pb2.DescribeAnswer:
         """What every newcomer may know."""
@@ -175,6 +197,15 @@ class EnrolmentDesk:
                 return await stub.Relay(enrolment_pb2.SealedRequest(sealed=sealed), timeout=CALL_LIMIT_S)
             except grpc.aio.AioRpcError as error:
                 raise refusal_of(error, "the parent of the node you enrol at") from error
+
+    def _own_authority(self) -> Authority:
+        if self._authority is None:
+            raise PkiError("NO_AUTHORITY", "this is done at the node that has the authority")
+        return self._authority
+
+    async def _publish(self, authority: Authority) -> None:
+        raw = await asyncio.to_thread(lambda: authority.registry_raw)
+        await asyncio.to_thread(self._registry.offer, raw)
 
     def _parent(self) -> tuple[str, str]:
         parent = self._registry.current.parent_of(self._keystore.name)

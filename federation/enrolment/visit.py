@@ -27,7 +27,9 @@ from pki.errors import PkiError
 from pki.keystore import Keystore
 
 
-async def enrol_at_parent(address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime]) -> Keystore:
+async def enrol_at_parent(
+    address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime], *, code: str | None = None
+) -> Keystore:
     """Enrols at the parent's desk and puts the keys folder in place; PkiError says what went wrong and where."""
     if token.parent is None:
         raise PkiError("WRONG_WAY", "this token is for the node with the authority; it enrols from its own folder")
@@ -40,18 +42,22 @@ async def enrol_at_parent(address: str, token: EnrolToken, keys: Path, now: Call
     roots_pem = encoding.pem(encoding.from_der(offer.root, "the root"))
     async with _desk(address, token.parent, roots_pem) as desk:
         answer = await desk.Submit(enrolment_pb2.SealedRequest(sealed=attempt.sealed_request), timeout=CALL_LIMIT_S)
-    return enrol.finish(attempt, answer.sealed, keys, now())
+    return enrol.finish(attempt, answer.sealed, keys, now(), code=code)
 
 
-def enrol_from_afar(address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime]) -> Keystore:
+def enrol_from_afar(
+    address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime], *, code: str | None = None
+) -> Keystore:
     """As `enrol_at_parent`, for a command line."""
-    return asyncio.run(enrol_at_parent(address, token, keys, now))
+    return asyncio.run(enrol_at_parent(address, token, keys, now, code=code))
 
 
-def enrol_at_home(authority: Authority, token: EnrolToken, keys: Path, now: Callable[[], datetime]) -> Keystore:
+def enrol_at_home(
+    authority: Authority, token: EnrolToken, keys: Path, now: Callable[[], datetime], *, code: str | None = None
+) -> Keystore:
     """Enrols the node that has the authority: the same request, seal and answer, without a wire."""
     attempt = enrol.begin_or_resume(token, enrol.offer_of(authority.registry, authority.root_pem), now(), keys)
-    return enrol.finish(attempt, authority.enrol(attempt.sealed_request, now()), keys, now())
+    return enrol.finish(attempt, authority.enrol(attempt.sealed_request, now()), keys, now(), code=code)
 
 
 async def ask_parent_for_token(address: str, keystore: Keystore, parent: str, code: str) -> str:
