@@ -71,7 +71,7 @@ def wrong_gloss(name: str, text: str, rows: list[Term]) -> list[str]:
         f"{name}: {match[0].strip()} (say {row.english})"
         for row in rows
         for match in re.finditer(rf"([\w -]{{2,60}}?) \({re.escape(row.vietnamese)}\)", text, re.IGNORECASE)
-        if row.english.lower().removesuffix("e") not in match[1].lower()
+        if not all(word[:5] in match[1].lower() for word in row.english.lower().split())
     ]
 
 
