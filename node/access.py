@@ -4,6 +4,7 @@ Every route opens with `Depends(require(Permission.X))`, `Depends(signed_in)` or
 logged and kept in the audit. A request that changes something and comes with the cookie must come from our own origin.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -104,15 +105,26 @@ class SessionTokens:
 def session_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
     """Read `session.key` of the keys' folder, made 0600 when it is absent; refuse one that others may read."""
     file = folder / "session.key"
-    try:
+    with contextlib.suppress(FileExistsError):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        if file.stat().st_mode & 0o077:
-            raise KeyFileError(f"others may read {file}; close it: chmod 600 {file}") from None
-        return file.read_bytes()
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(random(_SECRET_BYTES))
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(random(_SECRET_BYTES))
+    problem = session_key_problem(folder)
+    if problem:
+        raise KeyFileError(problem)
     return file.read_bytes()
+
+
+def session_key_problem(folder: Path) -> str | None:
+    """Say what is wrong with an existing session key; one that is absent will be made and is fine."""
+    file = folder / "session.key"
+    if not file.exists():
+        return None
+    if file.stat().st_mode & 0o077:
+        return f"others may read {file}; close it: chmod 600 {file}"
+    if file.stat().st_size < _SECRET_BYTES:
+        return f"{file} is too short; remove it, and everybody signs in again"
+    return None
 
 
 def set_cookie(response: Response, context: "NodeContext", token: str, expires_at: datetime) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from node.module import Module
-from node.settings import Settings, closest, sentences
+from node.settings import ModulesSection, closest, sentences
 from node.territory import Tier
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
@@ -58,11 +58,11 @@ class Catalog:
         return tuple(self.manifests[module.name] for module in self.modules)
 
 
-def load(settings: Settings, folder: Path = MODULES, package: str = "modules") -> Catalog:
-    """Give the catalog of a node's settings, or raise CatalogError with every problem."""
+def load(switched: ModulesSection, tier: Tier, folder: Path = MODULES, package: str = "modules") -> Catalog:
+    """Give the catalog for a node's section [modules], or raise CatalogError with every problem."""
     manifests, problems = read_manifests(folder)
-    enabled = settings.modules.enabled
-    problems += _section_problems(settings, manifests)
+    enabled = switched.enabled
+    problems += _section_problems(switched, manifests)
     problems += [f"modules.enabled: {name} is named twice" for name in sorted(set(enabled)) if enabled.count(name) > 1]
     modules, values = [], {}
     for name in dict.fromkeys(enabled):
@@ -71,9 +71,9 @@ def load(settings: Settings, folder: Path = MODULES, package: str = "modules") -
             if not (folder / name / "manifest.toml").exists():
                 problems.append(f"modules.enabled: there is no module {name}{closest(name, manifests)}")
             continue
-        module, wrong = _enter(manifest, settings.node.tier, package)
+        module, wrong = _enter(manifest, tier, package)
         if module is not None:
-            value, more = _settings_of(module, settings.modules.section(name))
+            value, more = _settings_of(module, switched.section(name))
             wrong += more
             if value is not None:
                 values[name] = value
@@ -136,7 +136,7 @@ def _enter(manifest: Manifest, tier: Tier, package: str) -> tuple[Module | None,
     except ModuleNotFoundError as error:
         hint = f"; install the extra [{manifest.extra}]" if manifest.extra else ""
         return None, [f"cannot be imported: {error.name} is not installed{hint}"]
-    except Exception as error:  # a module may fail in any way; the others are still looked at
+    except Exception as error:  # noqa: BLE001 - a module may fail in any way; the others are still looked at
         return None, [f"cannot be imported: {type(error).__name__}: {error}"]
     found = [value for value in vars(code).values() if isinstance(value, Module)]
     if len(found) != 1:
@@ -202,11 +202,9 @@ def _settings_of(module: Module, written: Mapping[str, Any]) -> tuple[BaseModel 
         return None, sentences(module.settings, error, prefix=f"modules.{module.name}.")
 
 
-def _section_problems(settings: Settings, manifests: Mapping[str, Manifest]) -> list[str]:
+def _section_problems(switched: ModulesSection, manifests: Mapping[str, Manifest]) -> list[str]:
     known = {*manifests, "enabled"}
-    return [
-        f"modules.{name}: is unknown{closest(name, known)}" for name in settings.modules.sections if name not in known
-    ]
+    return [f"modules.{name}: is unknown{closest(name, known)}" for name in switched.sections if name not in known]
 
 
 def _duplicates(modules: Iterable[Module]) -> list[str]:

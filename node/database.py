@@ -169,13 +169,8 @@ class Database:
     # the writer's thread -------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        last = False
-        while not last:
-            first = self._queue.get()
-            if first is None:
-                return
+        while (first := self._queue.get()) is not None:
             self._group(first)
-            last = self._closed and self._queue.empty()
 
     def _group(self, first: _Task) -> None:
         done: list[_Task] = []

@@ -4,6 +4,7 @@ A variable such as `LIENTHONG_NODE__CODE` overrides `[node] code`. Relative path
 problem is found in one pass and said in plain words, with the key's path.
 """
 
+import contextlib
 import difflib
 import ipaddress
 import os
@@ -202,13 +203,7 @@ class Settings(BaseSettings):
     def load(cls, path: Path) -> Self:
         """Read the file and the environment; raise SettingsError with every problem."""
         try:
-            written = tomllib.loads(path.read_text("utf-8"))
-        except OSError as error:
-            raise SettingsError([f"{path}: cannot be read ({error.strerror})"]) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError([f"{path}: is no TOML: {error}"]) from error
-        try:
-            settings = cls(**written)
+            settings = cls(**_written(path))
         except ValidationError as error:
             raise SettingsError(sentences(cls, error)) from error
         settings = settings._from(path.absolute().parent)
@@ -216,6 +211,18 @@ class Settings(BaseSettings):
         if problem:
             raise SettingsError([f"node.folder: {problem}"])
         return settings
+
+    @classmethod
+    def sections(cls, path: Path) -> dict[str, BaseModel]:
+        """Give those sections of a file that are right by themselves, for a check that wants to go on."""
+        found: dict[str, BaseModel] = {}
+        with contextlib.suppress(SettingsError):
+            for name, value in _written(path).items():
+                section = _section_class(cls.model_fields[name].annotation) if name in cls.model_fields else None
+                with contextlib.suppress(ValidationError):
+                    if section is not None:
+                        found[name] = section.model_validate(value)
+        return found
 
     @classmethod
     def settings_customise_sources(
@@ -258,6 +265,20 @@ def failpoint_from_environment() -> str:
     return os.environ.get(f"{ENV_PREFIX}FAILPOINT", "")
 
 
+def _written(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read ({error.strerror})"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: is no TOML: {error}"]) from error
+
+
+def _section_class(annotation: object) -> type[BaseModel] | None:
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((one for one in candidates if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
 def sentences(cls: type[BaseModel], error: ValidationError, *, prefix: str = "") -> list[str]:
     """Say every problem that pydantic found, one sentence each, beginning with the key's path."""
     return [prefix + _sentence(cls, problem) for problem in error.errors()]
@@ -292,9 +313,7 @@ def _is_showable(path: str, value: object) -> bool:
 def _did_you_mean(cls: type[BaseModel], loc: tuple[str | int, ...]) -> str:
     fields = cls.model_fields
     for part in loc[:-1]:
-        annotation = fields[str(part)].annotation if str(part) in fields else None
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+        inner = _section_class(fields[str(part)].annotation) if str(part) in fields else None
         if inner is None:
             return ""
         fields = inner.model_fields

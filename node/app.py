@@ -1,0 +1,177 @@
+"""Puts one node together; the only file that knows all the parts. It decides nothing: the parts do."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from federation.delivery import Delivery, ParentAddress
+
+from federation.enrolment.desk import EnrolmentDesk
+from federation.storage import TOPIC
+from node import inbound, presence
+from node.access import SessionTokens, session_secret
+from node.api import (
+    accounts,
+    audit,
+    docs,
+    guard,
+    health,
+    incidents,
+    links,
+    live,
+    modules,
+    problem,
+    session,
+    situation,
+    territory,
+    tokens,
+)
+from node.catalog import MODULES, Catalog, load
+from node.clock import Clock, SystemClock
+from node.context import NodeContext
+from node.database import Database, migrate
+from node.folder import FolderLock, prepare_folder
+from node.histories import owners
+from node.job import Job, JobRunner, on_writer
+from node.pace import Pace
+from node.page import STATIC
+from node.settings import Settings
+from node.standing import own_centre
+from node.territory import Territory
+from node.version import VERSION
+from pki.authority import Authority
+from pki.keystore import Keystore
+from pki.registry import RegistryFile
+
+BALLAST_BYTES = 8 * 1024 * 1024
+
+ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, territory, docs, live)
+LOCAL_ROUTERS = (accounts.local_router, tokens.local_router)
+
+
+class Node:
+    """One running centre: `app` for people and programs, `local_app` for commands on this machine."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        random: Callable[[int], bytes] = os.urandom,
+        modules_folder: Path = MODULES,
+        modules_package: str = "modules",
+    ) -> None:
+        """Open everything that can be opened without a network; raise what a person can read."""
+        clock = clock or SystemClock()
+        with ExitStack() as stack:
+            catalog = load(settings.modules, settings.node.tier, modules_folder, modules_package)
+            prepare_folder(settings.node.folder)
+            stack.enter_context(FolderLock(settings.node.folder))
+            self.keystore = Keystore.load(settings.keys)
+            database = Database(settings.database_url, clock, ballast_bytes=BALLAST_BYTES)
+            stack.callback(database.close)
+            migrate(database.engine, owners(catalog))
+            registry = RegistryFile(self.keystore.registry_path, self.keystore.root_pem, clock.now)
+            self.context = NodeContext(
+                settings=settings,
+                centre=own_centre(settings, self.keystore, registry.current),
+                territory=Territory.load(settings.territory.file),
+                database=database,
+                clock=clock,
+                random=random,
+                kinds={kind.code: kind for module in catalog.modules for kind in module.incident_kinds},
+                registry=registry,
+                tokens=SessionTokens(session_secret(settings.keys, random), self.keystore.name, clock),
+                pace=Pace(clock),
+                modules=catalog.modules,
+                module_settings=catalog.settings,
+                manifests=catalog.manifests,
+                peers=lambda: self.delivery.peers(),  # noqa: PLW0108 - delivery is made after its handlers' context
+                alarms=lambda: self.delivery.alarms(),  # noqa: PLW0108 - as above
+            )
+            self._join_parts(catalog)
+            self._stack = stack.pop_all()
+
+    def _join_parts(self, catalog: Catalog) -> None:
+        context, settings, registry = self.context, self.context.settings, self.context.registry
+        pictures: dict[str, live.Picture] = {
+            "situation": lambda principal: situation.situation_message(context, principal, self.delivery),
+            "incidents": lambda principal: {"items": incidents.open_items(context, principal)},
+        }
+        self.live = live.Live(pictures, context.clock)
+        self.delivery = Delivery(
+            storage=context.database,
+            keystore=self.keystore,
+            registry=registry,
+            handlers=inbound.handlers(context),
+            clock=context.clock,
+            random=context.random,
+            on_change=lambda _peer: self.live.touch(),
+        )
+        self.desk = EnrolmentDesk(
+            keystore=self.keystore,
+            registry=registry,
+            clock=context.clock,
+            authority=Authority.load(settings.authority.folder) if settings.authority else None,
+            parent_address=settings.parent.address if settings.parent else None,
+        )
+        context.database.on_commit(lambda topics: self.delivery.wake() if TOPIC in topics else None)
+        context.database.on_commit(self.live.touch)
+        rounds = [on_writer(job, context) for module in catalog.modules for job in module.jobs]
+        stating = Job(name="presence", period_s=settings.presence.period_s, step=presence.step)
+        self.jobs = JobRunner([*rounds, on_writer(stating, context)], context.clock)
+        self.app = self._application()
+        self.local_app = FastAPI(title="local", openapi_url=None, docs_url=None, redoc_url=None)
+        for router in LOCAL_ROUTERS:
+            self.local_app.include_router(router)
+        problem.install(self.local_app)
+        self._give_state(self.local_app)
+
+    def _application(self) -> FastAPI:
+        app = FastAPI(
+            title=f"Liên Thông: {self.context.centre.title}",
+            version=VERSION,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            max_body_size=guard.LARGEST_BODY,
+        )
+        problem.install(app)
+        app.add_middleware(guard.SecurityHeaders)
+        for part in ROUTERS:
+            app.include_router(part.router)
+        for module in self.context.modules:
+            for router in module.routers:
+                app.include_router(router, prefix=f"/modules/{module.name}")
+        app.mount("/static", StaticFiles(directory=STATIC))
+        self._give_state(app)
+        return app
+
+    def _give_state(self, app: FastAPI) -> None:
+        app.state.node, app.state.delivery = self.context, self.delivery
+        app.state.live, app.state.enrolment, app.state.jobs = self.live, self.desk, self.jobs
+
+    async def start(self) -> None:
+        """Dial the parent, listen for children, begin the jobs."""
+        settings, name = self.context.settings, self.context.centre.parent
+        parent = ParentAddress(name=name, address=settings.parent.address) if settings.parent and name else None
+        services = [self.desk.add_registration]
+        await self.delivery.start(parent=parent, listen=settings.link.listen, extra_services=services)
+        if settings.link.enrol_listen:
+            await self.desk.open(settings.link.enrol_listen)
+        self.jobs.start()
+
+    def close(self) -> None:
+        """Let go of a node that was not started."""
+        self._stack.close()
+
+    async def stop(self) -> None:
+        """End in the opposite order; what was recorded is on the disk by then."""
+        await self.jobs.stop()
+        await self.desk.close()
+        await self.delivery.stop()
+        await asyncio.to_thread(self._stack.close)

@@ -1,0 +1,25 @@
+"""The commands of a node, put together; each group is in a file of its own."""
+
+import typer
+
+from node.commands import account, enrol, evidence, pki, territory
+from node.commands.check import check
+from node.commands.serve import apply_migrations, modules, serve
+from node.demo import command as demo
+
+app = typer.Typer(
+    help="One operations centre: the same package is an IOC, an OC or a COC by its settings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve)
+app.command()(check)
+app.command("migrate")(apply_migrations)
+app.command()(modules)
+app.add_typer(enrol.app, name="enrol")
+app.add_typer(account.app, name="account")
+app.add_typer(pki.app, name="pki")
+app.add_typer(territory.app, name="territory")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(demo.app, name="demo")

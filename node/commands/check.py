@@ -1,0 +1,76 @@
+"""`python -m node check`: everything that would keep a node from starting, or from being safe, in one list."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from node.access import session_key_problem
+from node.catalog import CatalogError, load
+from node.commands.plain import Config, fail
+from node.local import is_running
+from node.settings import ModulesSection, NodeSection, Settings, SettingsError, TerritorySection
+from node.standing import standing_problem
+from node.territory import Territory, TerritoryError
+from pki.errors import PkiError
+from pki.keystore import Keystore
+from pki.registry import Registry
+
+
+def check(config: Config) -> None:
+    """List every problem of settings, keys, territory and modules; exit with 1 if there is one."""
+    found = list(problems(config))
+    if found:
+        fail(*found)
+    settings = Settings.load(config)
+    node = settings.node
+    state = "running" if is_running(settings.socket) else "not running"
+    switched = ", ".join(settings.modules.enabled) or "none"
+    typer.echo(f"OK: {node.tier.value} {node.code} {node.title}; modules: {switched}; {state}")
+
+
+def problems(config: Path) -> Iterator[str]:
+    """Look at everything, also at the right parts of a file that is wrong elsewhere."""
+    settings: Settings | None = None
+    try:
+        settings = Settings.load(config)
+    except SettingsError as error:
+        yield from error.problems
+    parts = vars(settings) if settings else Settings.sections(config)
+    base = config.absolute().parent
+    node, territory, modules = parts.get("node"), parts.get("territory"), parts.get("modules", ModulesSection())
+    if isinstance(territory, TerritorySection):
+        yield from _territory_problems(base / territory.file, node.code if isinstance(node, NodeSection) else "")
+    if isinstance(node, NodeSection):
+        yield from _key_problems(settings, base / node.folder / "keys")
+        if isinstance(modules, ModulesSection):
+            try:
+                load(modules, node.tier)
+            except CatalogError as error:
+                yield from error.problems
+
+
+def _territory_problems(file: Path, code: str) -> Iterator[str]:
+    try:
+        territory = Territory.load(file)
+    except (TerritoryError, OSError) as error:
+        yield f"territory.file: {error}"
+        return
+    if code and code not in territory.areas:
+        yield f"node.code: {code} is not in {file}"
+
+
+def _key_problems(settings: Settings | None, keys: Path) -> Iterator[str]:
+    """Look at the keys as a start would; nothing is written."""
+    if not Keystore.exists(keys):
+        yield f"{keys}: this centre has no keys yet; get a token from the parent and run `python -m node enrol`"
+        return
+    try:
+        keystore = Keystore.load(keys)
+        registry = Registry.verified(keystore.registry_path.read_bytes(), keystore.root_pem)
+        problem = standing_problem(settings, keystore, registry) if settings else None
+    except (PkiError, OSError) as error:
+        problem = f"{keys}: {error}"
+    for one in (problem, session_key_problem(keys)):
+        if one:
+            yield one

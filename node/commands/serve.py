@@ -1,0 +1,68 @@
+"""`python -m node serve`, `migrate` and `modules`."""
+
+import asyncio
+import os
+
+import typer
+
+from federation.failpoint import arm
+from node import journal, local
+from node.app import Node
+from node.catalog import MODULES, load, read_manifests
+from node.clock import SystemClock
+from node.commands.plain import Config, fail, sentences
+from node.database import Database, migrate
+from node.folder import FolderLock, prepare_folder
+from node.histories import owners
+from node.serving import PortError
+from node.serving import serve as serve_node
+from node.settings import Settings, failpoint_from_environment
+
+
+def serve(config: Config) -> None:
+    """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
+    os.umask(0o077)
+    failpoint = failpoint_from_environment()
+    if failpoint:
+        arm(failpoint)
+    with sentences():
+        node = Node(Settings.load(config))
+        journal.begin()
+        try:
+            asyncio.run(serve_node(node))
+        except PortError as error:
+            node.close()
+            fail(str(error))
+
+
+def apply_migrations(config: Config) -> None:
+    """Bring the tables of the node and of its modules to this version; the node must not be running."""
+    with sentences():
+        settings = Settings.load(config)
+        catalog = load(settings.modules, settings.node.tier)
+        prepare_folder(settings.node.folder)
+        with FolderLock(settings.node.folder):
+            database = Database(settings.database_url, SystemClock())
+            try:
+                heads = migrate(database.engine, owners(catalog))
+            finally:
+                database.close()
+    for name, head in heads.items():
+        typer.echo(f"{name}: {head}")
+
+
+def modules(config: Config) -> None:
+    """List the modules that there are, and which are switched on."""
+    with sentences():
+        settings = Settings.load(config)
+        manifests, problems = read_manifests(MODULES)
+        for name, manifest in manifests.items():
+            mark = "on " if name in settings.modules.enabled else "off"
+            typer.echo(f"{mark} {name}: {manifest.title} ({manifest.maturity}; for {', '.join(manifest.tiers)})")
+        if problems:
+            fail(*problems)
+
+
+def is_served(settings: Settings) -> bool:
+    """Say whether the node is running now."""
+    return local.is_running(settings.socket)

@@ -1,0 +1,94 @@
+"""Serve a node: its ports, its signals, and an end that loses nothing."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from node.app import Node
+from node.local import listen_locally
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 5
+LARGEST_MESSAGE = 64 * 1024
+
+
+class PortError(Exception):
+    """An address cannot be used; the message is a sentence for the person who started the node."""
+
+
+class Server(uvicorn.Server):
+    """A server that leaves the signals to the node, because a node has two servers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+def bind(address: str, key: str) -> socket.socket:
+    """Open a TCP address, or say which setting names one that is taken or is not ours."""
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(found[0], found[1])
+    except OSError as error:
+        raise PortError(f"{key}: {address} cannot be resolved ({error.strerror})") from error
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(found[4])
+        opened.listen(1024)
+    except OSError as error:
+        opened.close()
+        raise PortError(f"{key}: {address} cannot be used ({error.strerror})") from error
+    return opened
+
+
+def server(app: FastAPI) -> Server:
+    """Make a server of the app that keeps silent about each request and closes in bounded time."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=LARGEST_MESSAGE,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=GRACE_S,
+        backlog=1024,
+    )
+    return Server(config)
+
+
+async def serve(node: Node) -> None:
+    """Serve until SIGTERM or SIGINT; then finish requests, links and jobs, in this order."""
+    settings = node.context.settings
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    public = bind(settings.http.listen, "http.listen")
+    for address, key in ((settings.link.listen, "link.listen"), (settings.link.enrol_listen, "link.enrol_listen")):
+        if address:
+            bind(address, key).close()
+    local = listen_locally(settings.socket)
+    servers = [(server(node.app), public), (server(node.local_app), local)]
+    await node.start()
+    tasks = [asyncio.create_task(one.serve([opened])) for one, opened in servers]
+    log.info("serving", extra={"centre": node.context.centre.title, "http": settings.http.listen})
+    ended = asyncio.create_task(stop.wait())
+    await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    log.info("stopping", extra={"centre": node.context.centre.title})
+    for one, _ in servers:
+        one.should_exit = True
+    await asyncio.gather(*tasks)
+    settings.socket.unlink(missing_ok=True)
+    ended.cancel()
+    await node.stop()
