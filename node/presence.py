@@ -18,15 +18,16 @@ from federation.ledger import UP, Lane, append
 from federation.receiver import Inbound, Unacceptable
 from node.incident.rows import incident
 from node.incident.value import OPEN_STATUSES, text_problem
-from node.job import Job
 from node.tables import UtcTime, metadata
 from node.v1 import presence_pb2
 from node.version import VERSION
 
 if TYPE_CHECKING:
+    from federation.peer import PeerState
     from node.context import NodeContext
 
 KIND = "centre.presence"
+CHECK_S = 1.0
 LEAST_GAP = timedelta(seconds=3)
 CUT_OFF_GAP = timedelta(minutes=10)
 _LIVE_PERIODS, _LATE_PERIODS = 2.5, 8
@@ -77,43 +78,58 @@ class Presence:
         return PresenceState.LATE if periods <= _LATE_PERIODS else PresenceState.SILENT
 
 
-def step(session: Session, context: "NodeContext") -> bool:
-    """Make this centre's statement if one is due; a bounded step of the job runner. Tells whether it did."""
-    now, me = context.clock.now(), context.centre.name
-    parents = [peer for peer in context.peers() if peer.relation == "parent"]
-    waiting = sum(sum(peer.waiting.values()) for peer in parents) if parents else None
-    period_s = max(1, round(context.settings.presence.period_s))
-    statement = Presence(
-        centre=me,
-        as_of=now,
-        received_at=now,
-        open_incidents=count_open(session, me),
-        waiting=waiting,
-        version=VERSION,
-        period_s=period_s,
-    )
-    since = max((peer.since for peer in parents if peer.connected and peer.since), default=None)
-    if not is_due(latest(session).get(me), statement, connected_since=since):
+def step(context: "NodeContext", delivery: object = None) -> bool:
+    """Make this centre's statement if one is due, for the job runner; tells whether it did."""
+    _ = delivery
+    now = context.clock.now()
+    if not context.database.read(lambda session: _is_due_now(session, context, now)):
         return False
+    return context.database.write(lambda session: announce(session, context, now))
+
+
+def announce(session: Session, context: "NodeContext", now: datetime) -> bool:
+    """Keep this centre's statement of now, and send it up where there is somebody above."""
+    statement = _statement(session, context, now)
     _keep(session, statement)
     if context.centre.parent is not None:
         append(session, lane=Lane.REGULAR, audience=UP, kind=KIND, payload=encode(statement), now=now)
     return True
 
 
-JOB = Job(name="presence", period_s=1.0, step=step)
+def _is_due_now(session: Session, context: "NodeContext", now: datetime) -> bool:
+    since = max((peer.since for peer in _parents(context) if peer.connected and peer.since), default=None)
+    is_heard = since is not None or context.centre.parent is None
+    last = latest(session).get(context.centre.name)
+    return is_due(last, _statement(session, context, now), connected_since=since, is_heard=is_heard)
 
 
-def is_due(last: Presence | None, statement: Presence, *, connected_since: datetime | None) -> bool:
+def _statement(session: Session, context: "NodeContext", now: datetime) -> Presence:
+    me, parents = context.centre.name, _parents(context)
+    return Presence(
+        centre=me,
+        as_of=now,
+        received_at=now,
+        open_incidents=count_open(session, me),
+        waiting=sum(sum(peer.waiting.values()) for peer in parents) if parents else None,
+        version=VERSION,
+        period_s=max(1, round(context.settings.presence.period_s)),
+    )
+
+
+def _parents(context: "NodeContext") -> list["PeerState"]:
+    return [peer for peer in context.peers() if peer.relation == "parent"]
+
+
+def is_due(last: Presence | None, statement: Presence, *, connected_since: datetime | None, is_heard: bool) -> bool:
     """Whether to speak now: each period, sooner when something changed, rarely while nobody can hear it."""
     if last is None or statement.as_of < last.as_of:
         return True
     age = statement.as_of - last.as_of
-    if connected_since is None:
+    if not is_heard:
         return age >= CUT_OFF_GAP
-    if connected_since > last.as_of:
+    if connected_since is not None and connected_since > last.as_of:
         return True
-    has_changed = (last.open_incidents, last.waiting) != (statement.open_incidents, statement.waiting)
+    has_changed = last.open_incidents != statement.open_incidents
     return age >= timedelta(seconds=statement.period_s) or (has_changed and age >= LEAST_GAP)
 
 

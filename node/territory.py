@@ -184,7 +184,7 @@ class Territory:
 
         None outside of the territory, and for what is no place on earth.
         """
-        if not (math.isfinite(lat) and math.isfinite(lon) and abs(lat) <= 90 and abs(lon) <= 180):  # noqa: PLR2004
+        if not (math.isfinite(lat) and math.isfinite(lon) and abs(lat) <= 90 and abs(lon) <= 180):  # noqa: PLR2004 - the degrees of the globe
             return None
         place = Point(lat, lon)
         areas = self.all_areas(on)

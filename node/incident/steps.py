@@ -39,7 +39,7 @@ class Who(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Something to fill in; ``kind`` is text, longtext, integer or select."""
+    """Something to fill in; ``kind`` is text, longtext, integer or choice."""
 
     name: str
     title: str
@@ -90,7 +90,7 @@ _ACTIONS = (
         _FRESH,
         Status.TRIAGED,
         fields=(
-            Field("severity", "Mức độ", "select", required=True, options=_SEVERITIES),
+            Field("severity", "Mức độ", "choice", required=True, options=_SEVERITIES),
             Field("category", "Lĩnh vực", limit=CATEGORY_LIMIT),
             _NOTE,
         ),
@@ -126,7 +126,7 @@ _ACTIONS = (
         _BEFORE_ESCALATION,
         Status.ESCALATED,
         Need.END,
-        fields=(Field("cause", "Nguyên nhân", "select", required=True, options=ESCALATION_REASONS), _REASON),
+        fields=(Field("cause", "Nguyên nhân", "choice", required=True, options=ESCALATION_REASONS), _REASON),
     ),
     Action("withdraw", "Xin rút lại", frozenset({Status.ESCALATED}), None, Need.OFFERED_AWAY, fields=(_NOTE,)),
     Action("accept", "Nhận xử lý", _OPEN, Status.RECEIVED, Need.OFFERED_HERE, fields=(_NOTE,)),
@@ -156,7 +156,7 @@ _ACTIONS = (
         Status.RATED,
         Need.NONE,
         Who.CITIZEN,
-        fields=(Field("rating", "Mức hài lòng", "select", required=True, options=RATINGS), _NOTE),
+        fields=(Field("rating", "Mức hài lòng", "choice", required=True, options=RATINGS), _NOTE),
     ),
     Action("refuse", "Từ chối", _FRESH, Status.REFUSED, Need.END, fields=(_REASON,), danger=True),
     Action(

@@ -1,0 +1,174 @@
+"""Incidents over HTTP: the queue, one incident with all that is known of it, and what may be done to it."""
+
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from node import audit
+from node.access import Permission, Principal, check_within, require, within
+from node.context import NodeContext
+from node.errors import Forbidden, Invalid, NotFound
+from node.incident import listing, rows
+from node.incident.act import Desk, perform, timeline
+from node.incident.listing import Filter
+from node.incident.steps import ACTIONS, Who, possible
+from node.incident.value import Incident, Severity, Status
+from node.incident.view import Look, actions_view, event_view, incident_view, proof_view
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+
+T = TypeVar("T")
+
+LIVE_ITEMS = 100
+_NEEDS = {Who.OPERATOR: Permission.INCIDENT_ACT, Who.SUPERVISOR: Permission.INCIDENT_APPROVE}
+Reader = Annotated[Principal, Depends(require(Permission.INCIDENT_READ))]
+Actor = Annotated[Principal, Depends(require(Permission.INCIDENT_ACT))]
+
+
+class ListRequest(BaseModel):
+    """Which incidents to list; severity and status take several values, separated by commas."""
+
+    is_open: bool | None = Field(default=None, alias="open")
+    q: str = Field(default="", max_length=200)
+    severity: str = Field(default="", max_length=40)
+    status: str = Field(default="", max_length=300)
+    limit: int = Field(default=50, ge=1, le=listing.LONGEST_PAGE)
+    cursor: str | None = Field(default=None, max_length=300)
+
+
+class ActionRequest(BaseModel):
+    """What to do, to which version of the incident; further members are the fields of the action."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(max_length=32)
+    version: int
+
+
+@router.get("", summary="A page of the incidents that this person may see")
+def incidents(request: Request, principal: Reader, asked: Annotated[ListRequest, Query()]) -> dict[str, Any]:
+    """Open ones come by severity, then the longest waiting first; all others the newest first."""
+    context: NodeContext = request.app.state.node
+    wanted = Filter(
+        is_open=asked.is_open,
+        text=asked.q,
+        severities=_chosen(asked.severity, "severity", lambda word: Severity(int(word))),
+        statuses=_chosen(asked.status, "status", Status),
+        areas=areas_of(context, principal),
+    )
+    found = context.database.read(lambda session: listing.page(session, wanted, limit=asked.limit, cursor=asked.cursor))
+    look = look_of(context)
+    items = [incident_view(incident, look) for incident in found.items]
+    return {"items": items, "next_cursor": found.next_cursor, "total": found.total}
+
+
+@router.get("/{incident_id}", summary="One incident with its timeline, proofs and possible actions")
+def incident(request: Request, principal: Reader, incident_id: UUID) -> dict[str, Any]:
+    """Tell all that this centre knows, and what this person may do now."""
+    context: NodeContext = request.app.state.node
+    found = _visible(request, principal, incident_id)
+    return _detail(context, principal, found)
+
+
+@router.get("/{incident_id}/thumbnail", summary="The small picture of an incident")
+def thumbnail(request: Request, principal: Reader, incident_id: UUID) -> Response:
+    """Give the JPEG that travels with the incident."""
+    context: NodeContext = request.app.state.node
+    _visible(request, principal, incident_id)
+    picture = context.database.read(lambda session: rows.thumbnail(session, incident_id))
+    if picture is None:
+        raise NotFound("sự cố này không có ảnh")
+    headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return Response(picture, media_type="image/jpeg", headers=headers)
+
+
+@router.post("/{incident_id}/actions", summary="Take a step on an incident")
+def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequest) -> dict[str, Any]:
+    """Do it if the version is still the present one (409 with the present version otherwise)."""
+    context: NodeContext = request.app.state.node
+    _visible(request, principal, incident_id)
+    action = ACTIONS.get(asked.name)
+    if action is None:
+        raise Invalid(f"không có thao tác “{asked.name}”")
+    if not is_allowed(principal, action.who):
+        raise Forbidden(f"vai trò {principal.role.title} không được “{action.title}”")
+    desk = Desk(context.centre, principal.display_name, context.clock.now())
+    fields = dict(asked.model_extra or {})
+
+    def step(session: Session) -> Incident:
+        done = perform(session, desk, incident_id, asked.name, version=asked.version, fields=fields)
+        audit.record(
+            session,
+            actor=principal.username,
+            act=f"incident.{asked.name}",
+            subject=str(incident_id),
+            detail={"number": done.number, "version": done.version, "status": done.status.value},
+            now=desk.now,
+        )
+        return done
+
+    return _detail(context, principal, context.database.write(step, urgent=True))
+
+
+def open_items(context: NodeContext, principal: Principal) -> list[dict[str, Any]]:
+    """The head of the queue for the live connection, in working order."""
+    wanted = Filter(is_open=True, areas=areas_of(context, principal))
+    found = context.database.read(lambda session: listing.page(session, wanted, limit=LIVE_ITEMS, cursor=None))
+    look = look_of(context)
+    return [incident_view(one, look) for one in found.items]
+
+
+def areas_of(context: NodeContext, principal: Principal) -> Collection[str] | None:
+    """The units whose incidents this person may see; None for everything that the centre knows."""
+    if principal.area_code is None or principal.area_code == context.centre.area_code:
+        return None
+    on = context.territory.local_date(context.clock.now())
+    inside = [area.code for area in context.territory.all_areas(on)]
+    return {code for code in {*inside, principal.area_code} if within(principal, context.territory, code, on)}
+
+
+def look_of(context: NodeContext) -> Look:
+    """How this centre looks at things now."""
+    return Look(context.centre, context.registry.current, context.territory, context.clock.now())
+
+
+def is_allowed(principal: Principal, who: Who) -> bool:
+    """Whether a person may take the acts of an operator, a supervisor or a citizen."""
+    needed = _NEEDS.get(who)
+    return needed is not None and needed in principal.permissions
+
+
+def _visible(request: Request, principal: Principal, incident_id: UUID) -> Incident:
+    """The incident, if it lies in this person's area; raises NotFound otherwise."""
+    context: NodeContext = request.app.state.node
+    found = context.database.read(lambda session: rows.get(session, incident_id))
+    areas = areas_of(context, principal)
+    if areas is not None and found.area_code not in areas:
+        check_within(request, principal, found.area_code)
+    return found
+
+
+def _detail(context: NodeContext, principal: Principal, found: Incident) -> dict[str, Any]:
+    look = look_of(context)
+    events, proofs = context.database.read(
+        lambda session: (timeline(session, found.id), rows.proofs(session, found.id))
+    )
+    able = possible(found, context.centre.name, context.centre.parent)
+    may_act = Permission.INCIDENT_ACT in principal.permissions
+    return incident_view(found, look) | {
+        "timeline": [event_view(event, look) for event in events],
+        "actions": actions_view(able, lambda who: may_act and is_allowed(principal, who)),
+        "proofs": [proof_view(proof, look) for proof in proofs],
+    }
+
+
+def _chosen(text: str, field: str, read: Callable[[str], T]) -> tuple[T, ...]:
+    """The values of a filter written with commas; raises Invalid for an unknown one."""
+    try:
+        return tuple(read(word) for word in text.split(",") if word)
+    except ValueError as error:
+        raise Invalid("bộ lọc không hợp lệ", errors=[{"field": field, "message": "giá trị không có"}]) from error

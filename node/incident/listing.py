@@ -1,0 +1,95 @@
+"""Lists of incidents: filtered, in the order in which people work, a page at a time."""
+
+import base64
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from node.errors import Invalid
+from node.incident.rows import incident, value_of
+from node.incident.value import OPEN_STATUSES, Incident, Severity, Status, folded
+
+LONGEST_PAGE = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which incidents; ``areas`` are the units that the person may see, None for all."""
+
+    is_open: bool | None = None
+    text: str = ""
+    severities: Collection[Severity] = ()
+    statuses: Collection[Status] = ()
+    areas: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some incidents, how many there are in all, and where the next page begins."""
+
+    items: tuple[Incident, ...]
+    total: int
+    next_cursor: str | None
+
+
+def page(session: Session, wanted: Filter, *, limit: int, cursor: str | None) -> Page:
+    """A page of incidents: open ones by severity, then the longest waiting first; others the newest first."""
+    limit = max(1, min(limit, LONGEST_PAGE))
+    conditions = _conditions(wanted)
+    total = session.scalar(select(func.count()).select_from(incident).where(*conditions)) or 0
+    query = select(incident).where(*conditions)
+    if cursor:
+        query = query.where(_after(cursor, is_queue=wanted.is_open is True))
+    rows = session.execute(_ordered(query, is_queue=wanted.is_open is True).limit(limit + 1)).mappings().all()
+    items = tuple(value_of(row) for row in rows[:limit])
+    return Page(items, total, _cursor(items[-1]) if len(rows) > limit else None)
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.is_open is not None:
+        is_open = incident.c.status.in_(OPEN_STATUSES)
+        found.append(is_open if wanted.is_open else ~is_open)
+    if wanted.severities:
+        found.append(incident.c.severity.in_(sorted(wanted.severities)))
+    if wanted.statuses:
+        found.append(incident.c.status.in_(sorted(wanted.statuses)))
+    if wanted.areas is not None:
+        found.append(incident.c.area_code.in_(sorted(wanted.areas)))
+    found += [incident.c.search.contains(word, autoescape=True) for word in folded(wanted.text).split()[:8]]
+    return found
+
+
+def _ordered(query: Select[Any], *, is_queue: bool) -> Select[Any]:
+    if is_queue:
+        return query.order_by(incident.c.severity.desc(), incident.c.opened_at, incident.c.id)
+    return query.order_by(incident.c.opened_at.desc(), incident.c.id.desc())
+
+
+def _cursor(last: Incident) -> str:
+    opened_us = (last.opened_at - _EPOCH) // timedelta(microseconds=1)
+    place = json.dumps([int(last.severity), opened_us, last.id.hex])
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _after(cursor: str, *, is_queue: bool) -> ColumnElement[bool]:
+    try:
+        severity, opened_us, raw = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        opened_at, incident_id = _EPOCH + timedelta(microseconds=int(opened_us)), UUID(str(raw))
+        severity = int(severity)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Invalid("con trỏ trang không hợp lệ", errors=[{"field": "cursor", "message": "không hợp lệ"}]) from error
+    columns = incident.c
+    if not is_queue:
+        earlier = and_(columns.opened_at == opened_at, columns.id < incident_id)
+        return or_(columns.opened_at < opened_at, earlier)
+    same = and_(columns.severity == severity, columns.opened_at == opened_at, columns.id > incident_id)
+    later = and_(columns.severity == severity, columns.opened_at > opened_at)
+    return or_(columns.severity < severity, later, same)
