@@ -42,13 +42,13 @@ async def enrol(sites: Sites, site: Site, authority: Authority, clock: Clock) ->
     lost_its_keys = entry is not None and entry.state == "active"
     token = parse_token(authority.issue_token(site.centre.code, clock.now(), replace_keys=lost_its_keys))
     if not site.centre.parent:
-        enrol_at_home(authority, token, site.keys, clock.now)
+        enrol_at_home(authority, token, site.keys, clock.now, code=site.centre.code)
         return
     desk = f"{LOOPBACK}:{sites[site.centre.parent].enrol}"
     deadline = clock.monotonic() + _PATIENCE_S
     while True:
         try:
-            await enrol_at_parent(desk, token, site.keys, clock.now)
+            await enrol_at_parent(desk, token, site.keys, clock.now, code=site.centre.code)
         except PkiError:
             # The parent itself may still be on its way up: its desk opens, then its own link to the authority.
             if clock.monotonic() > deadline:

@@ -1,0 +1,103 @@
+"""A district dies while frames are on their way: twice by SIGKILL from outside, once in the middle of a commit.
+
+To be sure that something is on its way, the receiving process is stopped (SIGSTOP) for a moment: it takes nothing and
+acknowledges nothing, while its neighbour keeps sending. What the neighbour itself counts as sent and not acknowledged
+is what was in flight; the kill follows while that is so.
+"""
+
+import os
+import signal
+from collections.abc import Sequence
+
+from node.demo.check.load import report
+from node.demo.check.office import Office
+from node.demo.check.requests import Request
+from node.demo.check.scene import DidNotHold, Scene
+
+_FLIGHT_WITHIN_S = 15.0
+_DEATH_WITHIN_S = 30.0
+# The receiver's transaction of the n-th frame after the start: records stored, effects done, nothing committed yet.
+_IN_COMMIT = "receiver.before_commit:kill@6"
+
+
+async def kill_the_receiver(scene: Scene, district: str, requests: Sequence[Request]) -> None:
+    """The district hangs, its communes' frames stay unacknowledged, and then it is killed."""
+    site = scene.sites[district]
+    _send(scene, district, signal.SIGSTOP)
+    await report(scene, requests)
+    communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
+    in_flight = await _in_flight(scene, communes)
+    scene.running.children.kill(district)
+    _note(scene, "SIGKILL while communes wait for its receipts", in_flight)
+    scene.running.start_node(site)
+    await scene.running.ready(site)
+
+
+async def kill_the_sender(scene: Scene, district: str, requests: Sequence[Request]) -> None:
+    """The province hangs, the district's frames stay unacknowledged, and then the district is killed."""
+    site, top = scene.sites[district], scene.plan.root.code
+    _send(scene, top, signal.SIGSTOP)
+    try:
+        await report(scene, requests)
+        in_flight = await _in_flight(scene, [scene.offices[district]])
+        scene.running.children.kill(district)
+    finally:
+        _send(scene, top, signal.SIGCONT)
+    _note(scene, "SIGKILL while it waits for the province's receipts", in_flight)
+    scene.running.start_node(site)
+    await scene.running.ready(site)
+
+
+async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Request]) -> None:
+    """The district is started so that it kills itself inside the receiver's transaction."""
+    site = scene.sites[district]
+    await scene.running.children.stop([district])
+    scene.running.start_node(site, {"LIENTHONG_FAILPOINT": _IN_COMMIT})
+    await scene.running.ready(site)
+    communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
+    await report(scene, requests)
+    in_flight = 0
+
+    async def died() -> bool:
+        nonlocal in_flight
+        seen = [await office.in_flight() for office in communes]
+        in_flight = max(in_flight, sum(seen))
+        return scene.running.children.pid(district) is None
+
+    await scene.until(f"{district} dies at its failpoint", died, within_s=_DEATH_WITHIN_S, again_s=0.02)
+    ended = scene.running.children.take_exits()
+    if [one.code for one in ended] != [-signal.SIGKILL]:
+        raise DidNotHold(f"{district} was to die by SIGKILL in a commit, but ended with {[one.code for one in ended]}")
+    waiting = 0
+    for office in communes:
+        waiting += sum(sum(link["waiting"].values()) for link in await office.links())
+    _note(scene, f"failpoint {_IN_COMMIT}", max(in_flight, waiting))
+    scene.running.start_node(site)
+    await scene.running.ready(site)
+
+
+def _send(scene: Scene, code: str, number: signal.Signals) -> None:
+    pid = scene.running.children.pid(code)
+    if pid is None:
+        raise DidNotHold(f"{code} is not running")
+    os.kill(pid, number)
+
+
+async def _in_flight(scene: Scene, offices: Sequence[Office]) -> int:
+    """Frames sent and not acknowledged, by the senders' own count, once there are any."""
+    counted = 0
+
+    async def any_in_flight() -> bool:
+        nonlocal counted
+        counted = sum([await office.in_flight() for office in offices])
+        return counted > 0
+
+    await scene.until("frames in flight", any_in_flight, within_s=_FLIGHT_WITHIN_S, again_s=0.03)
+    return counted
+
+
+def _note(scene: Scene, how: str, in_flight: int) -> None:
+    scene.found.setdefault("kills", []).append({"how": how, "in_flight_at_kill": in_flight})
+    scene.tell(f"district killed: {how}; in flight {in_flight}")
+    if in_flight == 0:
+        raise DidNotHold(f"nothing was in flight at the kill ({how})")
