@@ -21,12 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class Unacceptable(Exception):  # noqa: N818 - a handler's verdict on a record
-    """Raised by a handler for a record that it can never apply as things are: the record is parked with this reason."""
+    """Raised by a handler for a record that it cannot apply as things are: the record is parked with this reason.
 
-    def __init__(self, code: str, reason: str) -> None:
+    `origin` is the centre to blame, where that is not the one that signed the record but one quoted inside it.
+    """
+
+    def __init__(self, code: str, reason: str, *, origin: str = "") -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
+        self.origin = origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,7 @@ class Taking:
 class _Parked:
     position: int
     item: Inbound | None
-    code: str
-    reason: str
+    trouble: Unacceptable
 
 
 class Effects:
@@ -62,7 +65,7 @@ class Effects:
         seen = _applied(connection, head, [record.rid for record in records if record])
         for index, record in enumerate(records):
             if record is None:
-                _park(taking, _Parked(index, None, "RECORD", "the bytes of a record are no record"))
+                _park(taking, _Parked(index, None, Unacceptable("RECORD", "the bytes of a record are no record")))
             elif record.rid.bytes not in seen:
                 seen.add(record.rid.bytes)
                 fresh.append((index, inbound(record, frame.header, index, received_at=now, sender=taking.peer)))
@@ -74,7 +77,7 @@ class Effects:
             for index, item in fresh:
                 trouble = self._apply_alone(session, item)
                 if trouble is not None:
-                    _park(taking, _Parked(index, item, *trouble))
+                    _park(taking, _Parked(index, item, trouble))
         failpoint("receiver.after_effect")
 
     def _apply_together(self, session: Session, items: Sequence[Inbound]) -> bool:
@@ -91,18 +94,18 @@ class Effects:
             return False
         return True
 
-    def _apply_alone(self, session: Session, item: Inbound) -> tuple[str, str] | None:
-        """Apply one record in its own savepoint; code and reason if that cannot be done."""
+    def _apply_alone(self, session: Session, item: Inbound) -> Unacceptable | None:
+        """Apply one record in its own savepoint; why not, if that cannot be done."""
         try:
             with session.begin_nested():
                 self._handle(session, item)
         except Unacceptable as error:
-            return error.code, error.reason
+            return error
         except Exception as error:
             if is_storage_failure(error):
                 raise
             log.exception("the handler of %s failed on record %s of %s", item.kind, item.rid, item.origin)
-            return "HANDLER", f"{type(error).__name__}: {error}"
+            return Unacceptable("HANDLER", f"{type(error).__name__}: {error}")
         return None
 
     def _handle(self, session: Session, item: Inbound) -> None:
@@ -149,21 +152,22 @@ def _park(taking: Taking, parked: _Parked) -> None:
     """Keep a record that cannot be applied, with the reason, and ring; its stream goes on."""
     connection, head, item = taking.session.connection(), taking.head, parked.item
     kind = item.kind[:64] if item else ""
-    code = parked.code[:64]
+    trouble = parked.trouble
+    code = trouble.code[:64]
     place = {
         "stream_id": head.id,
         "pos": head.pos,
         "position": parked.position,
         "rid": item.rid.bytes if item else None,
     }
-    why = {"kind": kind, "sender": taking.peer, "code": code, "reason": parked.reason, "at_us": to_us(taking.now)}
+    why = {"kind": kind, "sender": taking.peer, "code": code, "reason": trouble.reason, "at_us": to_us(taking.now)}
     connection.execute(insert(tables.parked).values(place | why))
     raise_alarm(
         connection,
-        "BAD_ORIGIN_SIG" if code == "BAD_ORIGIN_SIG" else "PARKED",
+        code if trouble.origin else "PARKED",
         at=taking.now,
         peer=taking.peer,
-        origin=head.key.origin,
+        origin=trouble.origin or head.key.origin,
         subject=f"{kind} {code}",
-        detail=f"{code}: {parked.reason} (record {item.rid if item else parked.position}, frame {head.frame_no})",
+        detail=f"{code}: {trouble.reason} (record {item.rid if item else parked.position}, frame {head.frame_no})",
     )

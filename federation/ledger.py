@@ -164,6 +164,15 @@ class _Waiting:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one step of the sealer did."""
+
+    frames: int
+    streams: frozenset[StreamKey]
+    more: bool
+
+
 class Sealer:
     """The only one that numbers, chains and signs: one epoch from its making to its end."""
 
@@ -174,20 +183,26 @@ class Sealer:
         self.epoch = random(16)
 
     def step(self, session: Session, lanes: Collection[Lane] = tuple(Lane)) -> int:
-        """Seal what waits in these lanes, at most 2000 records; the number of frames made, genesis frames included."""
+        """Seal what waits in these lanes, at most 2000 records each; how many frames that made, genesis included."""
+        return self.seal(session, lanes).frames
+
+    def seal(self, session: Session, lanes: Collection[Lane] = tuple(Lane)) -> Sealed:
+        """As `step`; tells which streams grew, and whether more may be waiting."""
         connection = session.connection()
-        frames = 0
+        frames, streams, more = 0, set(), False
         for lane in lanes:
             limit = _URGENT_FRAMES if lane is Lane.URGENT else _STEP_RECORDS
             waiting = self._waiting(connection, lane, limit)
             by_audience = sorted(waiting, key=lambda record: record.audience)
             for audience, records in itertools.groupby(by_audience, key=lambda record: record.audience):
                 frames += self._seal(connection, lane, audience, list(records))
+                streams.add(StreamKey(self._signer.name, lane.value, audience))
             if waiting:
                 done = (_pending.c.lane == lane.value) & (_pending.c.pos <= waiting[-1].pos)
                 connection.execute(delete(_pending).where(done))
+                more = more or len(waiting) == limit
         failpoint("sealer.before_commit")
-        return frames
+        return Sealed(frames, frozenset(streams), more)
 
     def _waiting(self, connection: Connection, lane: Lane, limit: int) -> list[_Waiting]:
         query = select(_pending).where(_pending.c.lane == lane.value).order_by(_pending.c.pos).limit(limit)

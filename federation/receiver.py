@@ -27,8 +27,9 @@ from federation.frame import (
     to_us,
     verify_frame,
 )
-from federation.ledger import PARENT, UP, Lane, down
+from federation.ledger import Lane
 from federation.receipt import Ack
+from federation.rights import ahead_code, may_travel
 from federation.succession import Place, judge
 from federation.v1 import link_pb2
 from pki.registry import Registry
@@ -80,24 +81,13 @@ class Receiver:
 
     # before the transaction --------------------------------------------------------------------------------------
 
-    def may_bring(self, peer: str, stream: StreamKey) -> bool:
-        """Whether the registry lets this neighbour bring frames of that stream here."""
-        registry = self._registry()
-        if registry.parent_of(self._name) == peer:
-            return stream.origin == peer and stream.audience == down(self._name)
-        if registry.parent_of(peer) != self._name:
-            return False
-        if stream.origin == peer:
-            return stream.audience in (UP, PARENT)
-        return stream.audience == UP and registry.is_descendant(stream.origin, peer)
-
     def open(self, delivery: link_pb2.FrameDelivery, peer: str) -> Arrival:
         """Check rights, size and signature of one delivery."""
         failpoint("receiver.before_verify")
         stream = StreamKey(delivery.origin, delivery.lane, delivery.audience)
         if stream.lane not in _LANES:
             return Refused(stream, "UNKNOWN_LANE", "this node carries no lane of that name")
-        if not self.may_bring(peer, stream):
+        if not may_travel(self._registry(), stream, sender=peer, receiver=self._name):
             return Refused(stream, "ORIGIN_MISMATCH", f"{peer} may not bring {stream.audience} of {stream.origin}")
         try:
             return self._verified(delivery.frame, stream)
@@ -168,14 +158,12 @@ class Receiver:
         if place is Place.GAP:
             cursor = None if head.empty else (head.epoch, head.frame_no, head.frame_hash)
             return Behind(head.key, cursor), False
-        code = "FORK" if place is Place.FORK else self._ahead_code(peer)
+        ahead = ahead_code(self._registry(), sender=peer, receiver=self._name)
+        code = "FORK" if place is Place.FORK else ahead
         refused = Refused(head.key, code, reason, header.epoch, header.frame_no)
         self._keep_evidence(connection, opened.frame, peer, now)
         self._ring(connection, refused, peer, now)
         return refused, False
-
-    def _ahead_code(self, peer: str) -> str:
-        return "CHILD_AHEAD" if self._registry().parent_of(self._name) == peer else "PARENT_AHEAD"
 
     def _acknowledge(self, head: chain.Chain, now: datetime) -> Ack:
         return Ack(self._name, b"", head.key, head.epoch, head.frame_no, head.frame_hash, now)

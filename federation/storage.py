@@ -15,10 +15,13 @@ _TOUCHED = "touched"
 class Storage(Protocol):
     """A database with a single writer that commits steps in groups."""
 
-    def submit(self, step: Callable[[Session], T]) -> Future[T]:
-        """Queue a step for the writer; the future resolves after its commit returned, or with the step's error."""
+    def submit(self, step: Callable[[Session], T], *, urgent: bool = False) -> Future[T]:
+        """Queue a step for the writer; the future resolves after its commit returned, or with the step's error.
 
-    def write(self, step: Callable[[Session], T]) -> T:
+        An urgent step may use what a full disk keeps in reserve.
+        """
+
+    def write(self, step: Callable[[Session], T], *, urgent: bool = False) -> T:
         """Carry a step out and wait until it is committed."""
 
     def read(self, step: Callable[[Session], T]) -> T:

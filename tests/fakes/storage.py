@@ -23,10 +23,10 @@ class FakeStorage:
         self.fail_with: Exception | None = None
         metadata.create_all(self.engine)
 
-    def submit(self, step: Callable[[Session], T]) -> Future[T]:
+    def submit(self, step: Callable[[Session], T], *, urgent: bool = False) -> Future[T]:
         return self._writer.submit(self._run, step)
 
-    def write(self, step: Callable[[Session], T]) -> T:
+    def write(self, step: Callable[[Session], T], *, urgent: bool = False) -> T:
         return self.submit(step).result()
 
     def read(self, step: Callable[[Session], T]) -> T:

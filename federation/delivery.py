@@ -1,0 +1,405 @@
+"""The delivery of one node: its sealer, its connections, and what a person may know about them."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import grpc.aio
+from sqlalchemy.orm import Session
+
+from federation import survey
+from federation.alarm import LinkAlarm, raise_alarm
+from federation.failpoint import failpoint
+from federation.frame import StreamKey
+from federation.grpc_link import GrpcLink
+from federation.house import Clock, House
+from federation.ledger import Lane, Sealer
+from federation.link import Channel, Link, LinkError, ParentAddress
+from federation.peer import Backoff, PeerState
+from federation.receiver import Handler, Receiver
+from federation.rights import may_travel
+from federation.session import LinkSession
+from federation.storage import Storage
+from federation.v1 import link_pb2 as wire
+from pki.diagnose import diagnose
+from pki.gate import Gate
+from pki.keystore import Keystore
+from pki.registry import Registry, RegistryFile
+
+__all__ = ["Delivery", "LinkAlarm", "ParentAddress", "PeerState"]
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT_S = 0.05
+REFRESH_S = 0.25
+FENCED_S = 60.0
+TOPIC = "links"
+_SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
+
+
+class Delivery:
+    """Delivers what this node appends to its ledger, and hands what arrives to its handlers."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        keystore: Keystore,
+        registry: RegistryFile,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        random: Callable[[int], bytes],
+        on_change: Callable[[str], None],
+    ) -> None:
+        """Nothing runs before `start`; `on_change("links")` is called in the event loop when peers or alarms change."""
+        self.local_origin = keystore.name
+        self._sealer = Sealer(keystore, random, clock.now)
+        self._receiver = Receiver(name=keystore.name, registry=lambda: registry.current, handlers=handlers)
+        self._house = House(
+            name=keystore.name,
+            boot=self._sealer.epoch,
+            storage=storage,
+            keystore=keystore,
+            registry=registry,
+            receiver=self._receiver,
+            clock=clock,
+            random=random,
+            threads=ThreadPoolExecutor(4, thread_name_prefix="delivery"),
+            on_grown=self._wake_streams,
+            waiting=lambda peer: self._survey.waiting.get(peer, {}),
+        )
+        self._on_change = on_change
+        self._survey = survey.Survey({}, {}, ())
+        self._states: dict[str, PeerState] = {}
+        self._sessions: dict[str, LinkSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._link: Link | None = None
+        self._parent: ParentAddress | None = None
+        self.port = 0
+        self._appended = asyncio.Event()
+        self._appended_slow = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._redial = asyncio.Event()
+        registry.listen(self._registry_changed)
+
+    # life --------------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        *,
+        parent: ParentAddress | None,
+        listen: str | None,
+        extra_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
+        link: Link | None = None,
+    ) -> None:
+        """Begin to seal, to dial the parent and to let children in; raises LinkError(BIND) if the port is taken."""
+        house = self._house
+        self._loop = asyncio.get_running_loop()
+        self._parent = parent
+        gate = Gate(house.keystore.root_pem, lambda: house.registry.current)
+        self._link = link or GrpcLink(
+            keystore=house.keystore,
+            gate=gate,
+            clock=house.clock,
+            on_refused=self._refused_at_gate,
+            extra_services=extra_services,
+        )
+        if listen is not None:
+            self.port = await self._link.listen(listen, self._accept)
+        for work in (self._seal_urgent(), self._seal_slow(), self._refresh()):
+            self._spawn(work)
+        if parent is not None:
+            self._spawn(self._dial(parent))
+        self.wake()
+        self._dirty.set()
+
+    async def stop(self) -> None:
+        """End every connection and stop sealing; what is not delivered waits for the next start."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for session in list(self._sessions.values()):
+            session.end(LinkError("STOPPED", f"{self.local_origin} stops"))
+        if self._link is not None:
+            await self._link.close()
+        self._loop = None
+        self._house.threads.shutdown(wait=False, cancel_futures=True)
+
+    def wake(self) -> None:
+        """Something was appended: seal and send it. May be called from any thread."""
+        self._in_loop(self._woken)
+
+    def _woken(self) -> None:
+        self._appended.set()
+        self._appended_slow.set()
+
+    def _in_loop(self, call: Callable[..., None], *args: object) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(call, *args)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a part of delivery failed and does not run any more", exc_info=task.exception())
+
+    # what a person may know --------------------------------------------------------------------------------------
+
+    def peers(self) -> list[PeerState]:
+        """The parent, then the children, as of a moment ago; from any thread."""
+        return sorted(self._states.values(), key=lambda state: (state.relation == "child", state.name))
+
+    def alarms(self) -> list[LinkAlarm]:
+        """The newest alarms first, a hundred at most; from any thread."""
+        return list(self._survey.alarms)
+
+    def note_tls_refused(self, line: str) -> None:
+        """A handshake failed before any name was known: ring, with what gRPC said of it. From any thread."""
+        self._ring("TLS_REFUSED", "", "handshake", line)
+
+    def _ring(self, code: str, peer: str, subject: str, detail: str) -> None:
+        now = self._house.clock.now()
+
+        def step(session: Session) -> None:
+            raise_alarm(session.connection(), code, at=now, peer=peer, subject=subject, detail=detail)
+
+        self._house.submit(step)
+        self._in_loop(self._dirty.set)
+
+    def _refused_at_gate(self, address: str, code: str, reason: str) -> None:
+        self._ring("PEER_REFUSED", "", code, f"{code}: {reason} (from {address})")
+
+    # sealing -----------------------------------------------------------------------------------------------------
+
+    async def _seal_urgent(self) -> None:
+        while True:
+            await self._appended.wait()
+            self._appended.clear()
+            await self._seal((Lane.URGENT,))
+            self._dirty.set()
+
+    async def _seal_slow(self) -> None:
+        while True:
+            await self._appended_slow.wait()
+            await self._house.clock.sleep(LONGEST_WAIT_S)
+            self._appended_slow.clear()
+            await self._seal(_SLOW)
+
+    async def _seal(self, lanes: tuple[Lane, ...]) -> None:
+        """Seal until nothing waits; a storage that cannot now is asked again."""
+        backoff = Backoff(self._house.random)
+        more = True
+        while more:
+            future = self._house.storage.submit(
+                lambda session: self._sealer.seal(session, lanes), urgent=Lane.URGENT in lanes
+            )
+            try:
+                sealed = await asyncio.shield(asyncio.wrap_future(future))
+            except Exception:
+                log.exception("sealing failed; it is tried again")
+                await self._house.clock.sleep(backoff.next_s())
+                continue
+            failpoint("sealer.after_commit")
+            more = sealed.more
+            self._wake_streams(sealed.streams)
+
+    def _wake_streams(self, streams: frozenset[StreamKey]) -> None:
+        """Tell the connections that may carry one of these streams."""
+        registry = self._house.registry.current
+        for peer, session in self._sessions.items():
+            if any(may_travel(registry, one, sender=self.local_origin, receiver=peer) for one in streams):
+                session.wake()
+        if streams:
+            self._dirty.set()
+
+    # the parent --------------------------------------------------------------------------------------------------
+
+    async def _dial(self, parent: ParentAddress) -> None:
+        backoff = Backoff(self._house.random)
+        while True:
+            try:
+                await self._dial_once(parent, backoff)
+            except LinkError as error:
+                wait_s = FENCED_S if error.code == "FENCED" else backoff.next_s()
+                await self._lost(parent, error, wait_s)
+                self._redial.clear()
+                await self._house.wait(self._redial, wait_s)
+
+    def _parent_name(self, parent: ParentAddress) -> str:
+        name = parent.name or self._house.registry.current.parent_of(self.local_origin)
+        if name is None:
+            raise LinkError("NO_PARENT", "the registry names no parent of this centre")
+        return name
+
+    async def _dial_once(self, parent: ParentAddress, backoff: Backoff) -> None:
+        if self._link is None:
+            raise LinkError("STOPPED", "delivery was not started")
+        name = self._parent_name(parent)
+        channel = await self._link.dial(parent.address, name)
+        session = LinkSession(self._house, channel, on_state=lambda: self._changed(name))
+        self._sessions[name] = session
+        try:
+            await session.run()
+        finally:
+            if session.boot:
+                backoff.reset()
+            if self._sessions.get(name) is session:
+                del self._sessions[name]
+
+    async def _lost(self, parent: ParentAddress, error: LinkError, wait_s: float) -> None:
+        """Note why there is no connection; where TLS said nothing, look at this node's own certificates."""
+        house = self._house
+        reason = error.reason
+        if error.code in ("UNREACHABLE", "CLOSED"):
+            found = await house.run(diagnose, house.keystore, house.clock.now(), house.registry.current)
+            reason = "; ".join([reason, *found])
+        name = parent.name or house.registry.current.parent_of(self.local_origin) or ""
+        log.info("no connection to %s: %s: %s", name, error.code, reason)
+        next_attempt_at = house.clock.now() + timedelta(seconds=wait_s)
+        self._update(name, lambda state: _disconnected(state, error.code, reason, next_attempt_at))
+        if error.code not in ("UNREACHABLE", "CLOSED", "STOPPED", "SILENT"):
+            self._ring("PEER_REFUSED", name, error.code, f"{error.code}: {reason}")
+
+    # the children ------------------------------------------------------------------------------------------------
+
+    async def _accept(self, channel: Channel) -> None:
+        """Carry a child's connection until it ends; runs in the link's own task, which may be cancelled."""
+        name = channel.peer
+        if self._house.registry.current.parent_of(name) != self.local_origin:
+            reason = f"{name} is no child of {self.local_origin}"
+            self._ring("PEER_REFUSED", name, "NOT_MY_CHILD", reason)
+            raise LinkError("NOT_MY_CHILD", reason)
+        session = LinkSession(self._house, channel, on_state=lambda: self._changed(name))
+        try:
+            hello = await session.receive_hello()
+            self._fence(name, hello)
+            self._sessions[name] = session
+            await session.run(hello)
+        except LinkError as error:
+            if self._sessions.get(name) is session:
+                code, reason = error.code, error.reason
+                self._update(name, lambda state: _disconnected(state, code, reason))
+            raise
+        finally:
+            if self._sessions.get(name) is session:
+                del self._sessions[name]
+                self._update(name, lambda state: replace(state, connected=False, in_flight=0))
+
+    def _fence(self, name: str, hello: wire.Hello) -> None:
+        """A second live connection of one centre ends the first; of another start of it, that is an alarm."""
+        older = self._sessions.get(name)
+        if older is None:
+            return
+        if older.boot != hello.boot:
+            detail = f"{name} connected twice, from two starts of it: was it cloned, or its key stolen?"
+            self._ring("SESSION_FENCED", name, "clone", detail)
+        older.end(LinkError("FENCED", "another connection of this centre has taken the place of this one"))
+
+    # states ------------------------------------------------------------------------------------------------------
+
+    def _registry_changed(self, _registry: Registry) -> None:
+        self._in_loop(self._registry_in_loop)
+
+    def _registry_in_loop(self) -> None:
+        for session in list(self._sessions.values()):
+            session.push_registry()
+        self._redial.set()
+        self._dirty.set()
+
+    def _changed(self, name: str) -> None:
+        """Something about a connection is new: show the connection at once, the counts soon."""
+        session = self._sessions.get(name)
+        if session is not None and session.ready:
+            before = self._states.get(name)
+            if before is None or not before.connected:
+                self._update(name, _connected)
+        self._dirty.set()
+
+    def _update(self, name: str, change: Callable[[PeerState], PeerState] = lambda state: state) -> None:
+        """Put the state of a neighbour together again, with what a caller knows on top."""
+        before = self._states.get(name) or PeerState(name=name, relation=self._relation(name))
+        session = self._sessions.get(name)
+        counted = replace(
+            before,
+            relation=self._relation(name),
+            waiting=self._survey.waiting.get(name, {}),
+            parked=self._survey.parked.get(name, 0),
+        )
+        if session is not None:
+            heard, theirs = session.last_heard_at, dict(session.peer_waiting)
+            counted = replace(counted, last_heard_at=heard, peer_waiting=theirs, in_flight=session.in_flight)
+        after = change(counted)
+        if after.connected != before.connected:
+            after = replace(after, since=self._house.clock.now())
+        self._states[name] = after
+        if after != before:
+            self._on_change(TOPIC)
+
+    def _relation(self, name: str) -> str:
+        return "child" if self._house.registry.current.parent_of(name) == self.local_origin else "parent"
+
+    def _neighbours(self) -> list[str]:
+        registry = self._house.registry.current
+        children = [name for name in registry.children_of(self.local_origin) if self._is_active(registry, name)]
+        parent = (self._parent.name or registry.parent_of(self.local_origin)) if self._parent else None
+        return [*([parent] if parent else []), *children]
+
+    def _is_active(self, registry: Registry, name: str) -> bool:
+        entry = registry.centre(name)
+        return entry is not None and entry.state == "active"
+
+    async def _refresh(self) -> None:
+        """Count again what waits, is parked or rang, whenever something moved, four times a second at most."""
+        while True:
+            await self._house.wait(self._dirty, 2.0 if self._sessions else None)
+            self._dirty.clear()
+            names = self._neighbours()
+            try:
+                self._survey = await self._house.run(self._look, names)
+            except Exception:
+                log.exception("the state of deliveries could not be read")
+            for name in list(self._states):
+                if name not in names:
+                    del self._states[name]
+            for name in names:
+                self._update(name)
+            await self._house.clock.sleep(REFRESH_S)
+
+    def _look(self, names: list[str]) -> survey.Survey:
+        registry = self._house.registry.current
+        before = self._survey.alarms
+        found = self._house.storage.read(lambda session: survey.look(session, registry, self.local_origin, names))
+        if found.alarms[:1] != before[:1]:
+            self._in_loop(self._on_change, TOPIC)
+        return found
+
+    def replay_parked(self, now: datetime) -> int:
+        """Try parked records again after a mend; how many were applied. Waits for the commit: not in the event loop."""
+        applied = self._house.storage.write(lambda session: self._receiver.replay_parked(session, now))
+        self._in_loop(self._dirty.set)
+        return applied
+
+
+def _connected(state: PeerState) -> PeerState:
+    return replace(state, connected=True, last_error="", error_code="", next_attempt_at=None)
+
+
+def _disconnected(state: PeerState, code: str, reason: str, next_attempt_at: datetime | None = None) -> PeerState:
+    return replace(
+        state,
+        connected=False,
+        in_flight=0,
+        last_error=reason,
+        error_code=code,
+        next_attempt_at=next_attempt_at,
+        peer_waiting={},
+    )

@@ -1,0 +1,98 @@
+"""Where a neighbour stands in our own store: found by epoch, number and hash, remembered, and compared with before."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from federation import chain, tables
+from federation.alarm import about, raise_alarm
+from federation.frame import StreamKey
+from federation.hello import Cursor
+from federation.rights import ahead_code, may_travel, rollback_code
+from pki.registry import Registry
+
+_stream, _cursor = tables.stream, tables.cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A stream that cannot be resumed, because its receiver holds what the sender does not have."""
+
+    stream: StreamKey
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far one neighbour holds the streams of one node."""
+
+    name: str
+    peer: str
+
+    def locate(
+        self, connection: Connection, registry: Registry, key: StreamKey, cursor: Cursor
+    ) -> chain.Place | Trouble:
+        """The frame of ours at which the neighbour stands, or why there is none."""
+        epoch, frame_no, frame_hash = cursor
+        held = chain.load(connection, key)
+        place = None if held is None else chain.find(connection, held, epoch, frame_no)
+        if place is None:
+            code = ahead_code(registry, sender=self.name, receiver=self.peer)
+            reason = f"{self.peer} holds frame {frame_no} of epoch {epoch.hex()[:8]}, which is unknown here"
+            return Trouble(key, code, reason)
+        if place.frame_hash != frame_hash:
+            return Trouble(key, "FORK", f"{self.peer} holds another frame {frame_no} than the one kept here")
+        return place
+
+    def ring(self, connection: Connection, trouble: Trouble, now: datetime) -> None:
+        """Record an alarm about a stream towards this neighbour."""
+        origin, subject = trouble.stream.origin, about(trouble.stream)
+        detail = trouble.reason
+        raise_alarm(connection, trouble.code, at=now, peer=self.peer, origin=origin, subject=subject, detail=detail)
+
+    def note(
+        self, connection: Connection, registry: Registry, key: StreamKey, place: chain.Place, now: datetime
+    ) -> None:
+        """Remember where a hello says that the neighbour stands; behind its own receipts it lost something, so ring."""
+        held = chain.load(connection, key)
+        if held is None:
+            return
+        before = self.remembered(connection, held.id)
+        if before > place.pos:
+            self._ring_rollback(connection, registry, key, before, place.pos, now)
+        self.write(connection, held.id, place.pos, place.end_count)
+
+    def check_forgotten(
+        self, connection: Connection, registry: Registry, named: frozenset[StreamKey], now: datetime
+    ) -> None:
+        """Ring for streams that a hello does not name, though the neighbour acknowledged frames of them."""
+        query = (
+            select(_stream.c.id, _stream.c.origin, _stream.c.lane, _stream.c.audience, _cursor.c.pos)
+            .join(_cursor, _cursor.c.stream_id == _stream.c.id)
+            .where(_cursor.c.peer == self.peer, _cursor.c.pos > 0)
+        )
+        for row in connection.execute(query).all():
+            key = StreamKey(row.origin, row.lane, row.audience)
+            if key not in named and may_travel(registry, key, sender=self.name, receiver=self.peer):
+                self._ring_rollback(connection, registry, key, row.pos, 0, now)
+                self.write(connection, row.id, 0, 0)
+
+    def _ring_rollback(  # noqa: PLR0917 - two positions and whose they are
+        self, connection: Connection, registry: Registry, key: StreamKey, before: int, after: int, now: datetime
+    ) -> None:
+        code = rollback_code(registry, sender=self.name, receiver=self.peer)
+        reason = f"{self.peer} had acknowledged {before} frames and now holds {after}; they are sent again"
+        self.ring(connection, Trouble(key, code, reason), now)
+
+    def remembered(self, connection: Connection, stream_id: int) -> int:
+        """The position up to which the neighbour last acknowledged a stream."""
+        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
+        return connection.execute(select(_cursor.c.pos).where(mine)).scalar_one_or_none() or 0
+
+    def write(self, connection: Connection, stream_id: int, pos: int, count: int) -> None:
+        """Remember that position, and how many records lie before it."""
+        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
+        if connection.execute(update(_cursor).where(mine).values(pos=pos, count=count)).rowcount == 0:
+            connection.execute(insert(_cursor).values(peer=self.peer, stream_id=stream_id, pos=pos, count=count))

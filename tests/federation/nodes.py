@@ -1,0 +1,157 @@
+"""Whole nodes of delivery in one process, on real keys: what the tests of links and of the three tiers start and stop."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from federation import tables
+from federation.delivery import Delivery, ParentAddress
+from federation.ledger import PARENT, UP, Lane, append, down
+from federation.link import Link
+from federation.receiver import Handler, Inbound, Unacceptable
+from pki.registry import RegistryFile
+from tests.fakes.authority import FakeFederation
+from tests.fakes.storage import FakeStorage
+
+PATIENCE_S = 30.0
+
+
+class RealClock:
+    """The computer's time, which TLS uses too."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time() if _running() else 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class Node:
+    """A centre with a folder, a database and delivery; what it applied is in its own database, by its handler."""
+
+    def __init__(self, federation: FakeFederation, code: str, *, handlers: dict[str, Handler] | None = None) -> None:
+        self.federation = federation
+        self.code = code
+        self.name = federation.name(code)
+        self.extra_handlers = handlers or {}
+        self.link: Callable[["Node"], Link] | None = None
+        self.port = 0
+        self.changes: list[str] = []
+        self.open()
+
+    def open(self) -> None:
+        file = self.federation.home(self.code) / "node.db"
+        self.storage = FakeStorage(file)
+        applied = tables.metadata  # the applied records live beside delivery's own rows
+        self.applied: list[Inbound] = []
+        assert applied is not None
+        self.registry: RegistryFile = self.federation.registry_file(self.code)
+        self.keystore = self.federation.keystore(self.code)
+        self.delivery = Delivery(
+            storage=self.storage,
+            keystore=self.keystore,
+            registry=self.registry,
+            handlers={"test.note": self._apply, "test.bad": _refuse, "test.bug": _fail} | self.extra_handlers,
+            clock=RealClock(),
+            random=os.urandom,
+            on_change=self.changes.append,
+        )
+        self.storage.on_commit = lambda topics: self.delivery.wake() if "ledger" in topics else None
+
+    def _apply(self, session: Session, inbound: Inbound) -> None:
+        self.applied.append(inbound)
+
+    async def start(self, parent: "Node | None" = None, *, listen: bool = True, port: int = 0) -> "Node":
+        address = ParentAddress(f"127.0.0.1:{parent.port}") if parent else None
+        await self.delivery.start(
+            parent=address,
+            listen=f"127.0.0.1:{port}" if listen else None,
+            link=self.link(self) if self.link else None,
+        )
+        self.port = self.delivery.port or self.port
+        return self
+
+    async def stop(self) -> None:
+        await self.delivery.stop()
+        self.storage.close()
+
+    async def restart(self, parent: "Node | None" = None, *, port: int = 0) -> None:
+        await self.stop()
+        applied = self.applied
+        self.open()
+        self.applied = applied
+        await self.start(parent, port=port)
+
+    def say(
+        self, text: str, *, lane: Lane = Lane.URGENT, audience: str = UP, kind: str = "test.note"
+    ) -> None:
+        now = datetime.now(UTC)
+        self.storage.write(
+            lambda session: append(
+                session, lane=lane, audience=audience, kind=kind, payload=text.encode(), now=now
+            )
+        )
+
+    def say_to(self, child: "Node", text: str) -> None:
+        self.say(text, audience=down(child.name))
+
+    def say_to_parent(self, text: str) -> None:
+        self.say(text, audience=PARENT)
+
+    def heard(self, origin: "Node | None" = None) -> list[str]:
+        return [one.payload.decode() for one in self.applied if origin is None or one.origin == origin.name]
+
+    def alarms(self) -> list[tuple[str, str, str]]:
+        rows = self.storage.read(lambda session: session.execute(select(tables.alarm)).all())
+        return [(row.code, row.peer, row.origin) for row in rows]
+
+    def peer(self, other: "Node"):
+        return next((one for one in self.delivery.peers() if one.name == other.name), None)
+
+    def held(self) -> list[tuple[str, str, str, int, bytes]]:
+        """Every frame as (origin, lane, audience, position, bytes)."""
+        query = (
+            select(tables.stream.c.origin, tables.stream.c.lane, tables.stream.c.audience)
+            .add_columns(tables.frame.c.pos, tables.frame.c.raw)
+            .join(tables.frame, tables.frame.c.stream_id == tables.stream.c.id)
+            .order_by(tables.stream.c.id, tables.frame.c.pos)
+        )
+        rows = self.storage.read(lambda session: session.execute(query).all())
+        return [(row.origin, row.lane, row.audience, row.pos, bytes(row.raw)) for row in rows]
+
+
+def _refuse(session: Session, inbound: Inbound) -> None:
+    raise Unacceptable("NOT_TODAY", "the handler says no")
+
+
+def _fail(session: Session, inbound: Inbound) -> None:
+    msg = "a programming error"
+    raise KeyError(msg)
+
+
+async def until(condition: Callable[[], object], what: str = "") -> None:
+    """Wait for a condition; the limit is patience with a busy machine, no claim about speed."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, what or "this did not happen"
+        await asyncio.sleep(0.02)
+
+
+def folder(tmp_path: Path, name: str) -> Path:
+    return tmp_path / name
