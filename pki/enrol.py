@@ -123,14 +123,15 @@ def finish(attempt: Attempt, sealed_answer: bytes, keys: Path, now: datetime, *,
     try:
         _write_keys(spare, attempt, answer)
         Keystore.load(spare)
-        if keys.exists():
-            keys.rename(keys.with_name(f"{keys.name}.until-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"))
+        earlier = keys.rename(keys.with_name(f"{spare.name}.earlier")) if keys.exists() else None
         spare.rename(keys)
     except BaseException:
         shutil.rmtree(spare, ignore_errors=True)
         raise
     sync_folder(keys.parent)
-    shutil.rmtree(_pending(keys), ignore_errors=True)
+    for done in (_pending(keys), earlier):
+        if done is not None:
+            shutil.rmtree(done, ignore_errors=True)
     return Keystore.load(keys)
 
 

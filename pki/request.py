@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 from pki import encoding
 from pki.enrol_token import EnrolToken, token_hash
 from pki.errors import PkiError
+from pki.sealing import seal
 
 MAX_SEALED_BYTES = 32 << 10
 MAX_REQUEST_BYTES = 4 << 10
@@ -94,6 +95,7 @@ def decode_request(plain: bytes) -> ProvenRequest:
         auth_proof, sign_proof = _bytes(body["auth_proof"]), _bytes(body["sign_proof"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PkiError("BAD_REQUEST", "the enrolment request is malformed") from error
+    seal(b"", reply, _ANSWER)  # a weak key is refused now, and not after certificates were made for it
     auth_key = _auth_key(_load(auth_request, "the request for the TLS certificate"))
     sign_key = _sign_key(_load(sign_request, "the request for the sign certificate"))
     transcript = _transcript(secret, auth_key, sign_key, reply)

@@ -10,8 +10,11 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 def seal(plain: bytes, to: x25519.X25519PublicKey, context: bytes) -> bytes:
-    """Encrypts once for one reader; `context` must be the same when opening."""
-    return _SUITE.encrypt(plain, to, info=context)
+    """Encrypts once for one reader; `context` must be the same when opening. UNSEALABLE if the key is a weak one."""
+    try:
+        return _SUITE.encrypt(plain, to, info=context)
+    except ValueError as error:
+        raise PkiError("UNSEALABLE", "nothing can be sealed to this key") from error
 
 
 def unseal(sealed: bytes, key: x25519.X25519PrivateKey, context: bytes) -> bytes:
