@@ -78,29 +78,19 @@ class Presence:
         return PresenceState.LATE if periods <= _LATE_PERIODS else PresenceState.SILENT
 
 
-def step(context: "NodeContext", delivery: object = None) -> bool:
-    """Make this centre's statement if one is due, for the job runner; tells whether it did."""
-    _ = delivery
-    now = context.clock.now()
-    if not context.database.read(lambda session: _is_due_now(session, context, now)):
-        return False
-    return context.database.write(lambda session: announce(session, context, now))
-
-
-def announce(session: Session, context: "NodeContext", now: datetime) -> bool:
-    """Keep this centre's statement of now, and send it up where there is somebody above."""
+def step(session: Session, context: "NodeContext") -> bool:
+    """Make this centre's statement if one is due; the job runner asks each second. Tells whether it did."""
+    now, parents = context.clock.now(), _parents(context)
     statement = _statement(session, context, now)
+    since = max((peer.since for peer in parents if peer.connected and peer.since), default=None)
+    is_heard = context.centre.parent is None or any(peer.connected for peer in parents)
+    last = latest(session).get(context.centre.name)
+    if not is_due(last, statement, connected_since=since, is_heard=is_heard):
+        return False
     _keep(session, statement)
     if context.centre.parent is not None:
         append(session, lane=Lane.REGULAR, audience=UP, kind=KIND, payload=encode(statement), now=now)
     return True
-
-
-def _is_due_now(session: Session, context: "NodeContext", now: datetime) -> bool:
-    since = max((peer.since for peer in _parents(context) if peer.connected and peer.since), default=None)
-    is_heard = since is not None or context.centre.parent is None
-    last = latest(session).get(context.centre.name)
-    return is_due(last, _statement(session, context, now), connected_since=since, is_heard=is_heard)
 
 
 def _statement(session: Session, context: "NodeContext", now: datetime) -> Presence:

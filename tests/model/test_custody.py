@@ -125,9 +125,7 @@ class Model:
                 return self._withdraw(world, post, message)
             case _:
                 verdict = Answer(message.to, message.term, message.accepted)
-                heard = self.variant.hear_answer(
-                    post.custody, verdict, me=post.name, receiver=message.sender, now=T0
-                )
+                heard = self.variant.hear_answer(post.custody, verdict, me=post.name, receiver=message.sender, now=T0)
                 return world.put(replace(post, custody=heard)) if heard != post.custody else None
 
     def _offer(self, world: World, post: Post, message: Message) -> World | None:

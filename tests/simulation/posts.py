@@ -1,9 +1,9 @@
 """Centres in one process: the real ledger, sealer, receiver and nouns, with a line between two that a test can cut.
 
-    tree = Tree(tmp_path)                       # province 75, district 731, commune 26374
-    tree.commune.open_flood()
-    tree.carry()                                # until nothing moves any more
-    tree.line("26374").is_cut = True
+tree = Tree(tmp_path)                       # province 75, district 731, commune 26374
+tree.commune.open_flood()
+tree.carry()                                # until nothing moves any more
+tree.line("26374").is_cut = True
 """
 
 from collections.abc import Callable, Sequence
@@ -117,7 +117,7 @@ class Post:
         return self.act(incident_id, "escalate", cause="capacity", note="không đủ lực lượng")
 
     def announce(self) -> bool:
-        return presence.step(self.context)
+        return self.database.write(lambda session: presence.step(session, self.context))
 
     # what it knows -------------------------------------------------------------------------------
 
