@@ -132,7 +132,7 @@ def set_cookie(response: Response, context: "NodeContext", token: str, expires_a
     response.set_cookie(
         context.tokens.cookie,
         token,
-        expires=expires_at,
+        max_age=int((expires_at - context.clock.now()).total_seconds()),
         path="/",
         httponly=True,
         samesite="lax",

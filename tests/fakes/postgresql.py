@@ -1,0 +1,66 @@
+"""A real PostgreSQL for the length of a test run, on a Unix socket, as a user without rights."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+USER = "nobody"
+
+
+class NoPostgresql(Exception):
+    """It cannot be started here; the message says why."""
+
+
+class Postgresql:
+    """Servers of its own in a folder of its own; `new_database` gives a URL to an empty database."""
+
+    def __init__(self):
+        if not PROGRAMS:
+            raise NoPostgresql("PostgreSQL is not installed")
+        if os.geteuid() == 0 and not shutil.which("setpriv"):
+            raise NoPostgresql("PostgreSQL does not run as root, and setpriv is absent")
+        self._bin = PROGRAMS[-1]
+        self._folder = Path(tempfile.mkdtemp(prefix="lt-pg-", dir="/tmp"))  # noqa: S108 - a socket's name must be short
+        if os.geteuid() == 0:
+            found = pwd.getpwnam(USER)
+            os.chown(self._folder, found.pw_uid, found.pw_gid)
+        self._count = 0
+        self._run(
+            "initdb", "-D", self._data, "-U", "lienthong", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"
+        )
+        options = f"-c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", self._data, "-l", log, "-w", "-t", "30", "-o", options, "start")
+
+    @property
+    def _data(self):
+        return str(self._folder / "data")
+
+    def new_database(self):
+        self._count += 1
+        name = f"node{self._count}"
+        self._run("createdb", "-h", str(self._folder), "-U", "lienthong", name)
+        return f"postgresql+psycopg://lienthong@/{name}?host={self._folder}"
+
+    def stop(self):
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program, *arguments):
+        as_user = ["setpriv", f"--reuid={USER}", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+        done = subprocess.run(
+            [*as_user, str(self._bin / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            check=False,
+            timeout=60,
+            text=True,
+        )
+        if done.returncode:
+            raise NoPostgresql(f"{program} failed: {done.stdout}")
