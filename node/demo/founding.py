@@ -21,7 +21,7 @@ def lay(sites: Sites, clock: Clock) -> Authority:
     """Make the root and the authority and plan every centre, as far as that has not been done."""
     now = clock.now()
     if not (sites.root_of_trust / "root.pem").exists():
-        create_root(sites.root_of_trust, title=sites.plan.label, now=now)
+        create_root(sites.root_of_trust, title=f"Demonstration root of {sites.plan.root.code}", now=now)
     if (sites.authority / "registry.signed").exists():
         authority = Authority.load(sites.authority)
     else:

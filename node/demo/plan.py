@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 PLAN_FILE = Path(__file__).parents[2] / "deploy" / "dongnai" / "demo.toml"
@@ -24,6 +25,7 @@ class DemoPlan:
     """The demo's centres, parents before children, and the territory that they share."""
 
     label: str
+    valid_on: date
     territory: Path
     first_port: int
     centres: tuple[PlannedCentre, ...]
@@ -62,6 +64,7 @@ class DemoPlan:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         plan = DemoPlan(
             label=raw["label"],
+            valid_on=raw["valid_on"],
             territory=path.parent / raw["territory"],
             first_port=raw["first_port"],
             centres=tuple(PlannedCentre(**centre) for centre in raw["centre"]),

@@ -61,7 +61,7 @@ class Running:
         await enrol(self.sites, site, authority, self._clock)
         self.start_node(site)
         await self.ready(site)
-        await _ensure_accounts(site, people)
+        await ensure_accounts(site, people)
         came_up(site.centre.title)
 
     async def bring_up_screens(self, site: Site, came_up: Tell) -> None:
@@ -147,7 +147,7 @@ def tail(log: Path, lines: int = 12) -> str:
     return "\n".join(f"  {line}" for line in text) or "  (nothing)"
 
 
-async def _ensure_accounts(site: Site, people: Iterable[Person]) -> None:
+async def ensure_accounts(site: Site, people: Iterable[Person]) -> None:
     """Give the centre the demo's accounts, through the node's local socket, as a command on this machine does."""
     transport = httpx.AsyncHTTPTransport(uds=str(site.socket))
     async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=20.0) as local:

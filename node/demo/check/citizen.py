@@ -35,11 +35,10 @@ OTHER = "other"
 class Receipt:
     """What a commune promised with its 201; kept by this process alone until the end."""
 
-    number: str
+    mark: str
     commune: str
     code: str
     incident_id: str
-    text: str
     with_photo: bool
     promised_at: datetime
     promised_at_s: float
@@ -63,12 +62,11 @@ def photograph(number: int) -> bytes:
 
 async def send(http: httpx.AsyncClient, url: str, request: Request, clock: Clock, photo: bytes | None) -> Receipt:
     """Send one report to a commune's citizen API and keep its receipt; NotTaken for every answer but 201."""
-    text = f"[{request.number}] {request.text}"
     fields = {
-        "key": f"check-{request.number}".ljust(16, "-"),
+        "key": f"check-{request.mark}-{request.number}",
         "category": CATEGORIES.get(request.subject, OTHER),
         "urgency": "danger" if request.grave else "normal",
-        "description": text,
+        "description": f"{request.mark} {request.text}",
         "lat": str(request.lat),
         "lon": str(request.lon),
     }
@@ -81,14 +79,13 @@ async def send(http: httpx.AsyncClient, url: str, request: Request, clock: Clock
         headers={"Accept": "application/json"},
     )
     if answer.status_code != httpx.codes.CREATED:
-        raise NotTaken(f"report {request.number} to {request.commune}: {answer.status_code} {answer.text[:300]}")
+        raise NotTaken(f"report {request.mark} to {request.commune}: {answer.status_code} {answer.text[:300]}")
     body = answer.json()
     return Receipt(
-        number=request.number,
+        mark=request.mark,
         commune=request.commune,
         code=body["code"],
         incident_id=body["incident_id"],
-        text=text,
         with_photo=photo is not None,
         promised_at=clock.now(),
         promised_at_s=clock.monotonic(),

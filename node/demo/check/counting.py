@@ -12,7 +12,7 @@ async def count(scene: Scene) -> None:
     ids = Counter(incident["id"] for incident in listed)
     texts = Counter(_mark(incident["description"]) for incident in listed)
     lost = [receipt for receipt in scene.receipts if ids[receipt.incident_id] == 0]
-    doubled = [receipt for receipt in scene.receipts if ids[receipt.incident_id] > 1 or texts[_mark(receipt.text)] > 1]
+    doubled = [receipt for receipt in scene.receipts if ids[receipt.incident_id] > 1 or texts[receipt.mark] > 1]
     by_id = {incident["id"]: incident for incident in listed}
     unverified = [
         receipt
@@ -29,8 +29,8 @@ async def count(scene: Scene) -> None:
     }
     if lost or doubled or unverified:
         raise DidNotHold(
-            f"lost {[one.number for one in lost]}, doubled {[one.number for one in doubled]}, "
-            f"unverified {[one.number for one in unverified]}"
+            f"lost {[one.mark for one in lost]}, doubled {[one.mark for one in doubled]}, "
+            f"unverified {[one.mark for one in unverified]}"
         )
     await _check_photos(scene)
 
@@ -40,14 +40,14 @@ async def _check_photos(scene: Scene) -> None:
     for receipt in (one for one in scene.receipts if one.with_photo):
         incident = await scene.province.incident(receipt.incident_id)
         if not incident["has_thumbnail"]:
-            raise DidNotHold(f"report {receipt.number} had a photograph; the province has no picture of it")
+            raise DidNotHold(f"report {receipt.mark} had a photograph; the province has no picture of it")
         if not any(proof["verified"] for proof in incident["proofs"]):
-            raise DidNotHold(f"report {receipt.number} has no verified proof at the province")
+            raise DidNotHold(f"report {receipt.mark} has no verified proof at the province")
 
 
 def _mark(text: str) -> str:
-    """The check's own number, which stands in brackets before every report."""
-    return text.partition("]")[0]
+    """The check's own mark, with which every report begins."""
+    return text.partition(" ")[0]
 
 
 def _is_true(incident: dict[str, Any], commune: str) -> bool:

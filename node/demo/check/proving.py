@@ -52,8 +52,7 @@ def _check_counts(scene: Scene, good: dict[str, Any]) -> None:
 async def _check_refusal(scene: Scene, folder: Path, bundle: bytes) -> None:
     """One byte of a commune's signed words is changed inside the bundle."""
     raw = bytearray(bundle)
-    receipt = scene.receipts[0]
-    at = raw.index(receipt.text.encode()) + 1
+    at = raw.index(scene.receipts[0].mark.encode()) + 1
     raw[at] ^= 1
     (folder / "altered.zip").write_bytes(raw)
     answer = json.loads(await _run(folder, "-I", "-c", _RUN, "altered.zip", "--root", "root.pem", "--json", expected=1))

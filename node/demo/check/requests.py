@@ -53,9 +53,14 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One report to send: what it says, of which subject, where."""
+    """One report to send: what it says, of which subject, where.
+
+    `number` is the source's own; `mark` is the check's, short and without the long digits that a centre would hide as
+    somebody's telephone number.
+    """
 
     number: str
+    mark: str
     text: str
     subject: str
     grave: bool
@@ -81,7 +86,9 @@ def load(data: Path | None, spots: Sequence[Spot], count: int) -> tuple[str, tup
     else:
         source = "own sample reports"
         found = _samples(count)
-    return source, tuple(_put(raw, spots[index % len(spots)]) for index, raw in enumerate(islice(found, count)))
+    return source, tuple(
+        _put(raw, f"kt{index:03}", spots[index % len(spots)]) for index, raw in enumerate(islice(found, count))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +103,11 @@ class _Raw:
     grave: bool = False
 
 
-def _put(raw: _Raw, spot: Spot) -> Request:
+def _put(raw: _Raw, mark: str, spot: Spot) -> Request:
     lat, lon = spot.place(raw.east, raw.north)
     return Request(
         number=raw.number,
+        mark=mark,
         text=raw.text,
         subject=raw.subject,
         grave=raw.grave,
