@@ -8,8 +8,9 @@ import typer
 
 from federation.enrolment.visit import enrol_at_home, enrol_from_afar
 from node.clock import SystemClock
-from node.folder import FolderError, FolderLock, prepare_folder
-from node.settings import Settings, SettingsError
+from node.commands.plain import Config, sentences
+from node.folder import FolderLock, prepare_folder
+from node.settings import Settings
 from pki.authority import Authority
 from pki.enrol_token import EnrolToken, parse_token
 from pki.errors import PkiError
@@ -22,7 +23,7 @@ _LONGEST_TOKEN = 4096
 
 @app.callback()
 def enrol(
-    config: Annotated[Path, typer.Option(help="The node's settings file.")],
+    config: Config,
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that the parent made; else it is read from standard input.")
     ] = None,
@@ -32,20 +33,14 @@ def enrol(
     ] = False,
 ) -> None:
     """Join the federation with a one-time token from the parent."""
-    try:
+    with sentences():
         settings = Settings.load(config)
         token = parse_token(_token_text(token_file))
         prepare_folder(settings.node.folder)
         with FolderLock(settings.node.folder):
             keystore = _join(settings, token, replace=replace)
-    except (PkiError, SettingsError, FolderError) as error:
-        typer.echo(f"Not enrolled. {error}", err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(f"Not enrolled. {error.filename or config}: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from error
-    typer.echo(f"Enrolled as {keystore.identity['title']} ({keystore.name}). The keys are in {keystore.folder}.")
-    typer.echo(f"The token is spent. Start the node with: python -m node serve --config {config}")
+        typer.echo(f"Enrolled as {keystore.identity['title']} ({keystore.name}). The keys are in {keystore.folder}.")
+        typer.echo(f"The token is spent. Start the node with: python -m node serve --config {config}")
 
 
 def _token_text(token_file: Path | None) -> str:

@@ -4,22 +4,22 @@ On a running node a command goes through the node's socket, so that the node kno
 stopped one it works on the authority's folder, or asks the parent, itself.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from federation.enrolment.visit import token_from_afar
+from node import local
 from node.api.tokens import centre_view
 from node.clock import SystemClock
-from node.settings import Settings, SettingsError
+from node.commands.plain import Config, sentences
+from node.local import NotRunning
+from node.settings import Settings
 from node.territory import Tier
 from pki import authority as office
 from pki.authority import Authority
@@ -33,7 +33,8 @@ app = typer.Typer(help="Keys, certificates, and who belongs to the federation.",
 registry_app = typer.Typer(help="Who is who, as this node knows it.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
 
-Config = Annotated[Path, typer.Option(help="The node's settings file.")]
+ROUTE = "/local/v1/centres"
+
 Passphrase = Annotated[Path | None, typer.Option(help="File whose first line protects the root's key.")]
 
 
@@ -44,7 +45,7 @@ def root(
     passphrase_file: Passphrase = None,
 ) -> None:
     """Make the root of a new federation: once, on a computer without network."""
-    with _plainly():
+    with sentences():
         office.create_root(folder, title=title, now=_now(), passphrase=_passphrase(passphrase_file))
         typer.echo(f"The root is in {folder}. Keep that folder offline; only root.pem is public.")
 
@@ -56,7 +57,7 @@ def issuing(
     passphrase_file: Passphrase = None,
 ) -> None:
     """Make the issuing authority and have the root certify it."""
-    with _plainly():
+    with sentences():
         office.create_issuing(root_folder, folder, now=_now(), passphrase=_passphrase(passphrase_file))
         typer.echo(f"The authority is in {folder}. Name it in [authority] folder of the node at the top,")
         typer.echo("then put the root's folder back into its safe: nothing below needs it.")
@@ -71,10 +72,10 @@ def plan(
     parent: Annotated[str | None, typer.Option(help="The code of the centre above; none for the top.")] = None,
 ) -> None:
     """Announce a centre that shall join, at the node that has the authority."""
-    with _plainly():
+    with sentences():
         settings = Settings.load(config)
         body = {"code": code, "title": title, "tier": tier.value, "parent_code": parent}
-        made = _through_socket(settings, "POST", "/local/v1/centres", body) or _plan(settings, body)
+        made = _asked(settings, "POST", ROUTE, body) or _plan(settings, body)
         typer.echo(f"{made['title']} is planned as {made['name']}. Next: python -m node pki token --config ... {code}")
 
 
@@ -89,10 +90,9 @@ def token(
     ] = False,
 ) -> None:
     """Make a one-time token, valid for a day, for one planned centre."""
-    with _plainly():
+    with sentences():
         settings = Settings.load(config)
-        path = f"/local/v1/centres/{quote(code, safe='')}/token"
-        made = _through_socket(settings, "POST", path, {"replace_keys": replace})
+        made = _asked(settings, "POST", f"{ROUTE}/{quote(code, safe='')}/token", {"replace_keys": replace})
         text = made["token"] if made else _token(settings, code, replace=replace)
         if out is None:
             typer.echo(text)
@@ -111,19 +111,18 @@ def revoke(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
 ) -> None:
     """End a centre's membership, at the node that has the authority; its past records still verify."""
-    with _plainly():
+    with sentences():
         settings = Settings.load(config)
         if not yes:
             typer.confirm(f"Refuse the centre {code} from now on?", abort=True)
-        path = f"/local/v1/centres/{quote(code, safe='')}/revoke"
-        gone = _through_socket(settings, "POST", path, {}) or _revoke(settings, code)
+        gone = _asked(settings, "POST", f"{ROUTE}/{quote(code, safe='')}/revoke") or _revoke(settings, code)
         typer.echo(f"{gone['title']} ({gone['name']}) is revoked.")
 
 
 @app.command()
 def check(config: Config) -> None:
     """Say why a peer would refuse this node, as far as this node can tell."""
-    with _plainly():
+    with sentences():
         keystore = Keystore.load(Settings.load(config).keys)
         problems = diagnose(keystore, _now())
         for problem in problems:
@@ -136,9 +135,9 @@ def check(config: Config) -> None:
 @registry_app.command("show")
 def show(config: Config) -> None:
     """List the centres of the federation with their states."""
-    with _plainly():
+    with sentences():
         settings = Settings.load(config)
-        known = _through_socket(settings, "GET", "/local/v1/centres", None) or _registry(settings)
+        known = _asked(settings, "GET", ROUTE) or _registry(settings)
         titles = {one["name"]: one["title"] for one in known["centres"]}
         table = Table("code", "title", "tier", "state", "below", "name", "since")
         for one in known["centres"]:
@@ -152,19 +151,6 @@ def _now() -> datetime:
     return SystemClock().now()
 
 
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Turns what may go wrong in operation into one sentence and exit code 1."""
-    try:
-        yield
-    except (PkiError, SettingsError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    except OSError as error:
-        typer.echo(f"{error.filename}: {error.strerror}", err=True)
-        raise typer.Exit(1) from error
-
-
 def _passphrase(file: Path | None) -> bytes | None:
     if file is None:
         return None
@@ -174,30 +160,13 @@ def _passphrase(file: Path | None) -> bytes | None:
     return lines[0].encode()
 
 
-def _through_socket(settings: Settings, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+def _asked(settings: Settings, method: str, route: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """What the running node answered; none if no node is running."""
-    if not settings.socket.exists():
+    try:
+        answer: dict[str, Any] = local.call(settings.socket, method, route, body)
+    except NotRunning:
         return None
-    transport = httpx.HTTPTransport(uds=str(settings.socket))
-    try:
-        with httpx.Client(transport=transport, base_url="http://node.local", timeout=30.0) as client:
-            answer = client.request(method, path, json=body)
-    except httpx.ConnectError:
-        return None  # left behind by a node that was killed
-    except httpx.HTTPError as error:
-        raise PkiError("UNREACHABLE", f"the running node does not answer on its socket ({error})") from error
-    if answer.is_error:
-        raise _problem(answer)
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def _problem(answer: httpx.Response) -> PkiError:
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    return PkiError(str(body.get("reason_code", answer.status_code)), str(body.get("detail") or answer.reason_phrase))
+    return answer
 
 
 def _authority(settings: Settings) -> Authority:
