@@ -1,6 +1,7 @@
 """The import contracts hold, and each is awake: a copy of the tree with one bad line per contract breaks them all."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -29,6 +30,8 @@ BAD = {
     "screens-without-database": ("ui/settings.py", "import sqlalchemy"),
     "streamlit-in-screens": ("node/errors.py", "import streamlit"),
     "screens-unknown": ("node/errors.py", "import ui.settings"),
+    "pages-unknown": ("modules/citizen/module.py", "import modules.citizen.page"),
+    "pages-reach-http-only": ("modules/citizen/page.py", "import node.database"),
     "keys-alone": ("pki/errors.py", "import sqlalchemy"),
     "delivery-without-web": ("federation/ledger.py", "import fastapi"),
     "verifier-alone": ("federation/verify/wire.py", "import federation.frame"),
@@ -36,6 +39,7 @@ BAD = {
     "grpc-in-links": ("federation/ledger.py", "import grpc"),
     "territory-is-pure": ("node/territory.py", "import node.database"),
     "nouns-without-web": ("node/audit.py", "import fastapi"),
+    "handlers-without-web": ("node/inbound.py", "import fastapi"),
     "one-loop": ("node/audit.py", "import asyncio"),
     "history-in-one-place": ("node/audit.py", "import alembic"),
 }
@@ -55,7 +59,8 @@ def contracts() -> dict[str, str]:
 
 def verdicts(folder: Path) -> dict[str, str]:
     """Sentence -> KEPT or BROKEN, as import-linter finds the tree in the folder."""
-    run = subprocess.run(LINT, cwd=folder, capture_output=True, text=True, check=False)
+    wide = {**os.environ, "COLUMNS": "400"}  # else a sentence is broken over two lines
+    run = subprocess.run(LINT, cwd=folder, capture_output=True, text=True, check=False, env=wide)
     found = dict(re.findall(r"^(.+\.)\s+(KEPT|BROKEN)", run.stdout, re.MULTILINE))
     assert found, run.stdout + run.stderr
     return found

@@ -10,7 +10,11 @@ import pytest
 
 from tests.house import tree
 
-HOMES = {"node/settings.py", "node/territory.py"}
+HOMES = {
+    "node/settings.py",
+    "node/territory.py",
+    "node/demo/check/promotion.py",  # asks a commune whose settings file was changed whether it is an OC now
+}
 LITERALS = {"ioc", "oc", "coc"}
 IN_PAGES = re.compile(r"""\btier\b\s*(?:[!=]==?|\bin\b)|(?:[!=]==?)\s*["'](?:ioc|oc|coc)["']""")
 

@@ -60,6 +60,11 @@ def python(*folders: str) -> list[str]:
     return [name for name in files() if name.endswith(".py") and name.startswith(roots) and not is_generated(name)]
 
 
+def module_names() -> list[str]:
+    """Folders of `modules/` that hold a module."""
+    return sorted({name.split("/")[1] for name in python("modules") if name.endswith("/module.py")})
+
+
 @cache
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Messages of delivery, generated from proto/federation/v1."""
