@@ -65,22 +65,23 @@ def outward_headers(request: web.BaseRequest, extra: Mapping[str, str]) -> CIMul
     return headers
 
 
-async def limited_body(request: web.BaseRequest, limit: int, silence_s: float) -> AsyncIterator[bytes]:
-    """The body piece by piece; stops at the limit and when the sender falls silent.
+class LimitedBody:
+    """A body handed on piece by piece, which stops at a limit and when its sender falls silent."""
 
-    Raises:
-        BodyTooLargeError: more than `limit` bytes arrived.
+    def __init__(self, request: web.BaseRequest, limit: int, silence_s: float) -> None:
+        self._request = request
+        self._limit = limit
+        self._silence_s = silence_s
+        self.is_over = False
 
-    """
-    seen = 0
-    while True:
-        piece = await asyncio.wait_for(request.content.read(_PIECE), silence_s)
-        if not piece:
-            return
-        seen += len(piece)
-        if seen > limit:
-            raise BodyTooLargeError
-        yield piece
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = 0
+        while piece := await asyncio.wait_for(self._request.content.read(_PIECE), self._silence_s):
+            seen += len(piece)
+            if seen > self._limit:
+                self.is_over = True  # the HTTP client reports what ends here as a lost connection
+                raise BodyTooLargeError
+            yield piece
 
 
 def copy_headers(answer: aiohttp.ClientResponse, response: web.StreamResponse) -> None:
@@ -109,14 +110,24 @@ async def forward_request(
     """
     if (request.content_length or 0) > limit:
         raise BodyTooLargeError
-    body = limited_body(request, limit, silence_s) if request.can_read_body else None
-    async with http.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer:
-        response = web.StreamResponse(status=answer.status, reason=answer.reason)
-        copy_headers(answer, response)
-        await response.prepare(request)
-        async for piece in answer.content.iter_any():
-            await response.write(piece)
-        await response.write_eof()
+    body = LimitedBody(request, limit, silence_s) if request.can_read_body else None
+    response: web.StreamResponse | None = None
+    try:
+        async with http.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer:
+            response = web.StreamResponse(status=answer.status, reason=answer.reason)
+            copy_headers(answer, response)
+            await response.prepare(request)
+            async for piece in answer.content.iter_any():
+                await response.write(piece)
+            await response.write_eof()
+            return response
+    except aiohttp.ClientError as error:
+        if body is not None and body.is_over:
+            raise BodyTooLargeError from error
+        if response is None or not response.prepared:
+            raise
+        if request.transport is not None:  # half an answer is out: the visitor must not take it for a whole one
+            request.transport.abort()
         return response
 
 

@@ -1,4 +1,4 @@
-"""A node that speaks the HTTP contract from memory: for the UI's tests, and by hand `python -m tests.fakes.node_api`."""
+"""A node that speaks the HTTP contract from memory, for tests and by hand: `python -m tests.fakes.node_api`."""
 
 import argparse
 import asyncio
@@ -37,6 +37,7 @@ class FakeNode:
         self.ticking = True
         self.modules = node_facts.MODULES
         self.refuse_sockets = False
+        self.refuse_acts = False
         self._tick_s = tick_s
         self._sockets = set()
         self._seq = 0
@@ -221,6 +222,9 @@ class FakeNode:
             return refusal
         if request.headers.get("Origin") not in {None, f"http://{request.host}"}:
             return problem(403, "forbidden", "Sai nguồn gốc")
+        if self.refuse_acts:
+            request.transport.abort()
+            return web.Response()
         one = self.incidents[request.match_info["id"]]
         body = await request.json()
         if body["version"] != one["version"]:
@@ -306,7 +310,7 @@ def main():
     parser.add_argument("--lively", action="store_true")
     arguments = parser.parse_args()
     node = FakeNode(tick_s=2).start(arguments.port)
-    print(node.url, PASSWORDS, flush=True)
+    print(node.url, PASSWORDS, flush=True)  # noqa: T201 - for a person
     step = threading.Event()
     count = 0
     while not step.wait(5 if arguments.lively else 3600):

@@ -19,8 +19,8 @@ TRANG_DAI = {"name": "n-trangdaitrangdai.lienthong.internal", "title": "Phườn
 OWN = {"name": CENTRE["name"], "title": CENTRE["title"]}
 
 AREAS = [
-    {"code": "75", "name": "Tỉnh Đồng Nai", "kind": "province", "parent_code": None, "point": {"lat": 11.05, "lon": 107.1},
-     "radius_m": 43000},
+    {"code": "75", "name": "Tỉnh Đồng Nai", "kind": "province", "parent_code": None,
+     "point": {"lat": 11.05, "lon": 107.1}, "radius_m": 43000},
     {"code": "731", "name": "Thành phố Biên Hòa", "kind": "district", "parent_code": "75",
      "point": {"lat": 10.945, "lon": 106.91}, "radius_m": 9200},
     {"code": "26377", "name": "Phường Phước Tân", "kind": "commune", "parent_code": "731",
@@ -48,7 +48,7 @@ MODULES = [
      "maturity": "bronze", "pages": []}
 ]  # fmt: skip
 
-SEVERITIES = {1: "Thấp", 2: "Bình thường", 3: "Cao", 4: "Nghiêm trọng"}
+SEVERITIES = {1: "Thấp", 2: "Thường", 3: "Khẩn", 4: "Rất khẩn"}
 STATUSES = {
     "new": "Mới gửi", "received": "Đã tiếp nhận", "triaged": "Đã phân loại", "assigned": "Đã chuyển xử lý",
     "in_progress": "Đang xử lý", "escalated": "Chuyển cấp trên", "resolved": "Đã xử lý", "refused": "Từ chối",
@@ -90,7 +90,7 @@ def ago(**span):
     return datetime.now(UTC) - timedelta(**span)
 
 
-def event(at, who, text, centre=None, verified_by=None, what="status"):
+def event(at, who, text, *, centre=None, verified_by=None, what="status"):
     centre = centre or OWN
     return {
         "at": at.isoformat(), "actor": who, "act": what, "title": text, "detail": "",
@@ -116,7 +116,8 @@ def incident(
         "status": status,
         "status_title": STATUSES[status],
         "custody": {
-            "state": "held", "holder": OWN, "offered_to": None, "term": 2, "since": ago(minutes=minutes / 2).isoformat(),
+            "state": "held", "holder": OWN, "offered_to": None, "term": 2,
+            "since": ago(minutes=minutes / 2).isoformat(),
         },
         "area_code": origin["code"],
         "area_name": origin["title"],
@@ -129,11 +130,12 @@ def incident(
         "overdue": False,
         "photo": photo,
         "timeline": [
-            event(opened, "Người dân", "Mới gửi", origin, None, "opened"),
-            event(opened + timedelta(minutes=2), "Lý Thị Mai", "Đã tiếp nhận", origin, CENTRE["title"]),
-            event(opened + timedelta(minutes=4), "Lý Thị Mai", "Chuyển cấp trên: lực lượng phường không đủ", origin,
-                  CENTRE["title"], "offer"),
-            event(opened + timedelta(minutes=6), "Nguyễn Thị Hạnh", "Nhận xử lý", OWN, None, "accept"),
+            event(opened, "Người dân", "Mới gửi", centre=origin, what="opened"),
+            event(opened + timedelta(minutes=2), "Lý Thị Mai", "Đã tiếp nhận",
+                  centre=origin, verified_by=CENTRE["title"]),
+            event(opened + timedelta(minutes=4), "Lý Thị Mai", "Chuyển cấp trên: lực lượng phường không đủ",
+                  centre=origin, verified_by=CENTRE["title"], what="offer"),
+            event(opened + timedelta(minutes=6), "Nguyễn Thị Hạnh", "Nhận xử lý", what="accept"),
         ],
     }  # fmt: skip
     one.update(more)
@@ -172,7 +174,7 @@ def _plain(text):
 
 
 def chosen(every, query):
-    found = sorted(every, key=lambda one: one["opened_at"], reverse=True)
+    found = sorted(every, key=lambda one: (-one["severity"], one["opened_at"]))
     if query.get("open") == "true":
         found = [one for one in found if one["status"] not in FINISHED]
     if query.get("q"):
@@ -214,7 +216,7 @@ def situation(every):
     every = list(every)
     now = datetime.now(UTC)
     open_ones = [one for one in every if one["status"] not in FINISHED]
-    grave = sum(one["severity"] == 4 for one in open_ones)  # noqa: PLR2004 - the gravest
+    grave = sum(one["severity"] == 4 for one in open_ones)
     late = sum(one["overdue"] for one in open_ones)
     full = {"received": 3, "expected": 3}
 
@@ -224,7 +226,7 @@ def situation(every):
 
     tiles = [
         tile("open", "Sự cố đang mở", len(open_ones), "ok"),
-        tile("grave", "Nghiêm trọng", grave, "alarm" if grave else "ok"),
+        tile("grave", "Rất khẩn", grave, "alarm" if grave else "ok"),
         tile("overdue", "Quá hạn", late, "watch" if late else "ok"),
         tile("offered", "Chờ cấp trên nhận", sum(one["custody"]["state"] == "offered" for one in open_ones), "ok"),
         tile("below", "Đang mở ở cấp xã", 11, "ok", source="Các phường trực thuộc",
@@ -239,36 +241,37 @@ def situation(every):
         "links": links(now),
         "alarms": [
             {"at": (now - timedelta(minutes=7)).isoformat(), "code": "PARKED", "title": "Bản ghi không đọc được",
-             "peer": TRANG_DAI["title"], "origin": TRANG_DAI["title"], "detail": "Loại bản ghi chưa biết: weather.note"},
+             "peer": TRANG_DAI["title"], "origin": TRANG_DAI["title"],
+             "detail": "Loại bản ghi chưa biết: weather.note"},
         ],
     }  # fmt: skip
 
 
 def centres(now):
-    def centre(where, tier, state, seconds, open_count, waiting, lat, lon):
+    def centre(where, tier, state, seconds, *, open_count, waiting, at):
         as_of = (now - timedelta(seconds=seconds)).isoformat() if seconds is not None else None
         return {"name": where["name"], "code": where["code"], "title": where["title"], "tier": tier, "state": state,
                 "as_of": as_of, "open_incidents": open_count, "waiting": waiting,
-                "point": {"lat": lat, "lon": lon}}  # fmt: skip
+                "point": {"lat": at[0], "lon": at[1]}}  # fmt: skip
 
     return [
-        centre(CENTRE, "oc", "live", 0, 6, 0, 10.945, 106.91),
-        centre(PHUOC_TAN, "coc", "live", 3, 5, 0, 10.9137, 106.946),
-        centre(TAM_PHUOC, "coc", "late", 95, 6, 2, 10.8813, 106.958),
-        centre(TRANG_DAI, "coc", "silent", 1260, None, None, 11.0028, 106.883),
+        centre(CENTRE, "oc", "live", 0, open_count=6, waiting=0, at=(10.945, 106.91)),
+        centre(PHUOC_TAN, "coc", "live", 3, open_count=5, waiting=0, at=(10.9137, 106.946)),
+        centre(TAM_PHUOC, "coc", "late", 95, open_count=6, waiting=2, at=(10.8813, 106.958)),
+        centre(TRANG_DAI, "coc", "silent", 1260, open_count=None, waiting=None, at=(11.0028, 106.883)),
     ]
 
 
 def links(now):
-    def link(peer, relation, connected, seconds, waiting, in_flight, parked=0, error=None):
+    def link(peer, relation, connected, seconds, *, waiting, in_flight=0, parked=0, error=None):
         return {"peer": peer["name"], "title": peer["title"], "relation": relation, "connected": connected,
                 "last_heard_at": (now - timedelta(seconds=seconds)).isoformat(),
                 "waiting": {"urgent": 0, "regular": waiting, "audit": 0}, "in_flight": in_flight, "parked": parked,
                 "last_error": error}  # fmt: skip
 
     return [
-        link(PARENT, "parent", True, 1, 0, 1),
-        link(PHUOC_TAN, "child", True, 2, 0, 0),
-        link(TAM_PHUOC, "child", True, 4, 3, 2),
-        link(TRANG_DAI, "child", False, 1260, 4, 0, 1, "Mất kết nối: đường truyền đã đóng"),
+        link(PARENT, "parent", True, 1, waiting=0, in_flight=1),
+        link(PHUOC_TAN, "child", True, 2, waiting=0),
+        link(TAM_PHUOC, "child", True, 4, waiting=3, in_flight=2),
+        link(TRANG_DAI, "child", False, 1260, waiting=4, parked=1, error="Mất kết nối: đường truyền đã đóng"),
     ]

@@ -20,7 +20,8 @@ export function makeBar(page) {
     setText(brand.querySelector(".tree"), data.centre?.tree_label);
     setText(who.firstChild, data.visitor?.display_name);
     setText(who.lastChild, t.code("role", data.visitor?.role, data.visitor?.role_title));
-    setText(language, t.language === "en" ? "Tiếng Việt" : "English");
+    setText(language, t.language === "en" ? "VI" : "EN");
+    setAttr(language, "aria-label", t.language === "en" ? "Tiếng Việt" : "English");
     setAttr(language, "lang", t.language === "en" ? "vi" : "en");
     patchList(nav, data.pages || [], (one) => one.path, (one) => {
       const link = h("a", { href: one.href });

@@ -56,8 +56,8 @@ export function makeStory(page) {
   const noProof = h("p", { class: "empty" }, t("Sự cố mở tại đây; chưa có bằng chứng từ nơi khác."));
   const block = (name, ...content) => h("section", { class: "panel" }, h("header", {}, h("h2", {}, name)), h("div", { class: "inner" }, ...content));
   const root = h("div", { class: "story" },
-    h("div", {}, block(t("Nội dung"), photo, words, facts), block(t("Chữ ký và nguồn gốc"), proofs, noProof)),
-    block(t("Diễn biến"), events));
+    h("div", {}, block(t("Nội dung"), words, photo, facts)),
+    h("div", {}, block(t("Diễn biến"), events), block(t("Chữ ký và nguồn gốc"), proofs, noProof)));
 
   function update() {
     const item = page.data.incident;
@@ -81,7 +81,7 @@ export function makeStory(page) {
   const createEvent = () => h("li", {}, h("div", { class: "what" }), h("div", { class: "note" }), h("div", { class: "by" }, h("span", { class: "who" }), h("span", { class: "where" }), h("time")), h("div", { class: "verified" }, shape("ok"), h("span")));
 
   function updateEvent(row, one) {
-    setText(row.querySelector(".what"), one.title || t.code("act", one.act || one.kind, one.act || one.kind));
+    setText(row.querySelector(".what"), t.code("act", one.act, one.title));
     setText(row.querySelector(".note"), one.detail || one.reason || one.note || "");
     setText(row.querySelector(".who"), typeof one.actor === "object" ? one.actor?.title : one.actor);
     setText(row.querySelector(".where"), one.centre?.title || one.centre || "");
@@ -106,7 +106,12 @@ export function makeStory(page) {
   }
 
   function tick() {
-    for (const row of proofs.children) setText(row.querySelector(".by"), row.ltOne.received_at ? t("Nhận {age}", { age: formats.age(row.ltOne.received_at, line.now()) }) : "");
+    for (const row of proofs.children) {
+      const one = row.ltOne;
+      const values = { age: formats.age(one.received_at, line.now()), via: one.via?.title };
+      const relayed = one.via && one.via.name !== one.origin;
+      setText(row.querySelector(".by"), !one.received_at ? "" : relayed ? t("Nhận {age}, qua {via}", values) : t("Nhận {age}", values));
+    }
   }
 
   return { root, on: (what) => { if (what === "beat") tick(); }, update };

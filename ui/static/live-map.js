@@ -21,7 +21,7 @@ export function makeMap(page) {
   const views = { map: svg, grid, table: sheet };
   const names = { map: t("Bản đồ"), grid: t("Ô lưới"), table: t("Bảng") };
   const tabs = h("div", { class: "tabs", role: "group", "aria-label": t("Cách hiện") },
-    ...Object.keys(views).map((name) => h("button", { type: "button", "data-view": name, "aria-pressed": name === "map", onclick: () => turn(name) }, names[name])));
+    ...Object.keys(views).map((name) => h("button", { type: "button", "data-view": name, "aria-pressed": String(name === "map"), onclick: () => turn(name) }, names[name])));
   const legend = h("ul", { class: "legend" },
     ...["live", "late", "silent", "unknown"].map((state) => h("li", { "data-tone": TONES[state] }, shape(TONES[state]), stateWord(t, state))));
   const root = h("div", { class: "map-box" }, svg, grid, sheet, legend);
@@ -155,7 +155,7 @@ function projection(placed, areas) {
   const squeeze = Math.cos((placed[0].point.lat * Math.PI) / 180);
   let [west, east, south, north] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const { point, code } of placed) {
-    const margin = Math.max(0.01, Math.min(placed.length > 1 ? reach.get(code) || 0 : 0.05, 0.08));
+    const margin = Math.max(0.01, Math.min(reach.get(code) || 0, placed.length > 1 ? 0.022 : 0.05));
     west = Math.min(west, point.lon * squeeze - margin);
     east = Math.max(east, point.lon * squeeze + margin);
     south = Math.min(south, point.lat - margin);

@@ -1,10 +1,7 @@
 import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
 
 // The incident queue. A row is its incident's id; while a person points at or stands in the list, or one incident is
-// open, the order does not change: what is new waits behind a button.
-
-const byUrgency = (one, other) =>
-  other.severity - one.severity || Number(other.overdue) - Number(one.overdue) || Date.parse(other.opened_at) - Date.parse(one.opened_at);
+// open, the order does not change: what is new waits behind a button. Otherwise the order is the node's own.
 
 export function makeQueue(page) {
   const { t, formats } = page;
@@ -22,11 +19,10 @@ export function makeQueue(page) {
   const holding = () => inside || root.contains(root.getRootNode().activeElement) || Boolean(page.data.selected);
 
   function arrange(items) {
-    const sorted = page.data.sorted === "given" ? [...items] : [...items].sort(byUrgency);
-    if (!holding() || !order.length) { waiting = []; return sorted; }
+    if (!holding() || !order.length) { waiting = []; return items; }
     const present = new Map(items.map((item) => [item.id, item]));
     const kept = order.filter((id) => present.has(id)).map((id) => present.get(id));
-    waiting = sorted.filter((item) => !order.includes(item.id));
+    waiting = items.filter((item) => !order.includes(item.id));
     return kept;
   }
 

@@ -25,7 +25,7 @@ export function makeSituation(page) {
     tiles.root,
     h("div", { class: "halves" },
       panel(t("Các trung tâm"), map.root, map.tabs),
-      panel(t("Sự cố đang mở"), queue.root, queue.count, filter, queue.frozen)),
+      panel(t("Sự cố đang mở"), queue.root, queue.count, filter, queue.frozen, "first-on-phone")),
     panel(t("Đường truyền"), links.root));
   const root = h("div", { class: "situation" }, waiting, body);
 
@@ -66,7 +66,9 @@ export function makeSituation(page) {
 }
 
 function panel(title, content, ...tools) {
-  return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), ...tools), content);
+  const classes = tools.filter((tool) => typeof tool === "string");
+  const nodes = tools.filter((tool) => typeof tool !== "string");
+  return h("section", { class: ["panel", ...classes].join(" ") }, h("header", {}, h("h2", {}, title), ...nodes), content);
 }
 
 function makeAlarms({ t, formats, line }) {

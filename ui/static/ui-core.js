@@ -5,6 +5,7 @@ const ZONE = "Asia/Ho_Chi_Minh";
 const SVG = "http://www.w3.org/2000/svg";
 const LOST_AFTER_MS = 5000; // three ticks of two seconds cannot all be late
 const HANG_AFTER_MS = 12000; // a line that says nothing for so long is opened anew
+const RENEW_AFTER_MS = 15000;
 const STALE_AFTER_S = 180; // where a figure names no limit of its own
 
 // -- words ---------------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ export class Line {
     const at = Date.parse(message.at);
     if (!Number.isNaN(at)) this.offset = at - Date.now();
     if (message.type === "situation" || message.type === "incidents") this[message.type] = message.data;
+    if (message.type === "situation") this.pictureAt = this.heardAt;
     if (this.lost) { this.lost = false; this.tell("back"); }
     this.tell(message.type);
   }
@@ -226,12 +228,26 @@ export class Line {
     } catch { /* the line is down; the banner says so */ }
   }
 
+  /** Silence of a centre changes a picture without any event: look again where none came for a while. */
+  async renew() {
+    this.pictureAt = performance.now();
+    try {
+      const answer = await fetch("/api/v1/situation", { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (!answer.ok) return;
+      const situation = await answer.json();
+      if (Date.parse(situation.at) < Date.parse(this.situation?.at)) return;
+      this.situation = situation;
+      this.tell("situation");
+    } catch { /* the banner tells a lost line */ }
+  }
+
   beat() {
     const silence = this.silence();
     if (silence > HANG_AFTER_MS && this.socket && this.socket.readyState <= 1 && this.heardAt !== this.hungAt) {
       this.hungAt = this.heardAt;
       this.again(0);
     }
+    if (!this.lost && this.situation && performance.now() - this.pictureAt > RENEW_AFTER_MS) this.renew();
     if (!this.lost && silence > LOST_AFTER_MS) { this.lost = true; this.tell("lost"); }
     this.tell("beat");
   }

@@ -1,0 +1,125 @@
+"""One run of the application for one visitor: who is looking, the bar, and the screen that was asked for."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import session, theme
+from ui.client import Json, NodeDownError, RefusedError
+from ui.screens import incidents, situation
+from ui.settings import DASH, HOUSE, AppSettings
+from ui.widgets.live import live
+from ui.widgets.plain import plain
+
+
+def run() -> None:
+    """Show the visitor the page, or say in words why not."""
+    st.set_page_config(page_title="Liên Thông", page_icon=theme.icon(), layout="wide")
+    theme.apply()
+    t = session.words()
+    if not session.came_through_proxy(AppSettings.from_environment()):
+        st.error(t("Hãy mở trang này qua địa chỉ của trung tâm."))
+        st.stop()
+    try:
+        visitor, centre = session.client().session(), session.client().centre()
+        modules = session.client().modules()
+        _screens(visitor, centre, modules)
+    except NodeDownError:
+        _pause(t("Máy chủ của trung tâm tạm thời không trả lời"), t("Số liệu không mất; trang tự thử lại."))
+    except RefusedError as refusal:
+        show_refusal(refusal)
+
+
+def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
+    t = session.words()
+    pages = {
+        "situation": st.Page(situation.show, title=t("Tình hình"), url_path="situation", default=True),
+        "incidents": st.Page(incidents.show, title=t("Sự cố"), url_path="incidents"),
+    }
+    for path, title, file in module_pages(modules):
+        pages[path] = st.Page(file, title=title, url_path=path)
+    current = st.navigation(list(pages.values()), position="hidden")
+    session.carry_language()
+    if goto := st.session_state.pop("goto", None):
+        name, query = goto
+        _leave_for(pages[name], query)
+    here = current.url_path or "situation"
+    event = live(
+        "bar",
+        key="bar",
+        centre={"title": centre.get("title"), "tree_label": centre.get("tree_label")},
+        visitor={"display_name": visitor.get("display_name"), "role": visitor.get("role")}
+        | {"role_title": _role_title(str(visitor.get("role")))},
+        pages=[{"path": path, "title": page.title, "href": _address(path)} for path, page in pages.items()],
+        current=here,
+    )
+    if event.go in pages:
+        _leave_for(pages[event.go], {})
+    if event.language:
+        session.choose_language(event.language)
+        st.rerun()
+    current.run()
+
+
+def module_pages(modules: list[Json]) -> list[tuple[str, str, Path]]:
+    """Path, title and file of each page that a module brings; a file outside `modules/` is not opened."""
+    found = []
+    for module in modules:
+        folder = (HOUSE / "modules" / str(module.get("name"))).resolve()
+        for number, page in enumerate(module.get("pages") or []):
+            file = (HOUSE / str(page.get("file"))).resolve()
+            if not file.is_file() and not str(page.get("file")).startswith("modules/"):
+                file = (folder / str(page.get("file"))).resolve()
+            inside = folder.parent == HOUSE / "modules" and folder in file.parents
+            if inside and file.suffix == ".py" and file.is_file():
+                path = f"{module['name']}-{number + 1}" if number else str(module["name"])
+                found.append((path, str(page.get("title") or module.get("title")), file))
+    return found
+
+
+def _leave_for(page: st.Page, query: dict[str, str]) -> None:
+    language = session.language()
+    st.switch_page(page, query_params={**query, **({"lang": "en"} if language == "en" else {})})
+
+
+def _address(path: str) -> str:
+    suffix = "?lang=en" if session.language() == "en" else ""
+    return f"{DASH}/" + ("" if path == "situation" else path) + suffix
+
+
+def _role_title(role: str) -> str:
+    t = session.words()
+    titles = {
+        "operator": t("Điều hành viên"),
+        "leader": t("Lãnh đạo"),
+        "admin": t("Quản trị"),
+        "citizen": t("Người dân"),
+    }
+    return titles.get(role, role)
+
+
+def show_refusal(refusal: RefusedError) -> None:
+    """Say why the node said no, and what a person can do about it."""
+    t = session.words()
+    if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
+        st.warning(t("Phiên làm việc đã hết. Hãy đăng nhập lại."))
+        st.link_button(t("Đăng nhập"), "/login?next=/dash/")
+    elif refusal.status == 403:  # noqa: PLR2004 - HTTP's own number
+        st.warning(t("Tài khoản này không xem được màn hình điều hành."))
+    else:
+        st.error(plain(refusal.title or t("Máy chủ từ chối yêu cầu.")))
+
+
+def _pause(title: str, words: str) -> None:
+    """Say calmly that the node is silent, and look again without anybody pressing anything."""
+    st.warning(f"{title}. {words}")
+
+    @st.fragment(run_every=5)
+    def again() -> None:
+        try:
+            session.client().centre()
+        except (NodeDownError, RefusedError):
+            return
+        st.rerun()
+
+    again()
