@@ -26,7 +26,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def settings_table() -> str:
     """Every setting of a node with its default and meaning."""
-    from node.settings import ENV_PREFIX, Settings  # noqa: PLC0415 - reading the tables must not need the node
+    from node.settings import ENV_PREFIX, Settings
 
     rows = [
         [
@@ -54,9 +54,9 @@ def module_settings_table() -> str:
 
 def modules():
     """The modules of this repository, loaded as a node loads them."""
-    import importlib  # noqa: PLC0415 - as above
+    import importlib
 
-    from node.module import Module  # noqa: PLC0415 - as above
+    from node.module import Module
 
     loaded = [importlib.import_module(f"modules.{name}.module") for name in tree.module_names()]
     return [value for module in loaded for value in vars(module).values() if isinstance(value, Module)]
@@ -83,32 +83,47 @@ def commands_table() -> str:
 
 def commands() -> list[tuple[str, str]]:
     """Path of each command and its help."""
-    import typer  # noqa: PLC0415 - as above
-    from node.cli import app  # noqa: PLC0415 - as above
+    import typer
+
+    from node.cli import app
 
     def walk(command, path):
-        inner = getattr(command, "commands", None)
-        if inner is None:
+        inner = getattr(command, "commands", {})
+        if not inner or command.invoke_without_command:
             yield " ".join(path), (command.help or "").strip().split("\n")[0]
-            return
         for name in sorted(inner):
             yield from walk(inner[name], [*path, name])
 
     return list(walk(typer.main.get_command(app), []))
 
 
+def roles_table() -> str:
+    """Every role with what it may do."""
+    from node.role import PERMISSIONS, ROLE_TITLES  # as above
+
+    rows = [
+        [
+            f"`{role}`",
+            ROLE_TITLES[role],
+            ", ".join(f"`{permission}`" for permission in sorted(permissions)) or "nothing",
+        ]
+        for role, permissions in PERMISSIONS.items()
+    ]
+    return table(["role", "on the screen", "permissions"], rows)
+
+
 def routes_table() -> str:
     """Every route with who may call it."""
-    from tests.house.application import application  # noqa: PLC0415 - as above
-    from tests.house.routes import routes  # noqa: PLC0415 - as above
+    from tests.house.application import application
+    from tests.house.routes import routes
 
     return table(["method", "path", "who"], [[r.method, f"`{r.path}`", r.guard] for r in routes(application())])
 
 
 def local_routes_table() -> str:
     """Every route of the local socket; the file's mode is its guard."""
-    from tests.house.application import local_application  # noqa: PLC0415 - as above
-    from tests.house.routes import routes  # noqa: PLC0415 - as above
+    from tests.house.application import local_application
+    from tests.house.routes import routes
 
     return table(["method", "path"], [[r.method, f"`{r.path}`"] for r in routes(local_application())])
 
@@ -135,6 +150,7 @@ TABLES: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/settings.md", "settings"): settings_table,
     ("docs/settings.md", "module settings"): module_settings_table,
     ("docs/operations.md", "commands"): commands_table,
+    ("docs/operations.md", "roles"): roles_table,
     ("docs/api.md", "routes"): routes_table,
     ("docs/api.md", "local routes"): local_routes_table,
     ("docs/messages.md", "messages"): messages_table,

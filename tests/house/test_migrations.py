@@ -85,7 +85,7 @@ def test_histories_are_apart() -> None:
 
 @pytest.mark.parametrize("owner", list(histories()))
 def test_empty_to_head_makes_what_the_code_knows(owner: str, engine: Engine) -> None:
-    from node.database import Owner, migrate  # noqa: PLC0415 - only this test needs the node
+    from node.database import Owner, migrate
 
     metadata = tables_of(owner)
     migrate(engine, [Owner(owner, histories()[owner], metadata)])
@@ -95,7 +95,7 @@ def test_empty_to_head_makes_what_the_code_knows(owner: str, engine: Engine) -> 
 
 
 def test_all_together_and_twice(engine: Engine) -> None:
-    from node.database import Owner, migrate  # noqa: PLC0415 - only this test needs the node
+    from node.database import Owner, migrate
 
     owners = [Owner(owner, folder, None) for owner, folder in histories().items()]
     assert migrate(engine, owners) == migrate(engine, owners)
