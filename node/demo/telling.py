@@ -3,35 +3,28 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
+from rich.text import Text
 
 from node.demo.people import Person
 from node.demo.sites import Sites
 
 
-def addresses(sites: Sites, people: Mapping[tuple[str, str], Person], with_screens: tuple[str, ...]) -> Table:
-    """One line per centre: where its pages are, and who may sign in."""
-    table = Table(title=sites.plan.label, title_justify="left", header_style="bold", expand=False)
-    for column in ("Trung tâm / Centre", "Địa chỉ / Address", "Đăng nhập / Sign in", "Mật khẩu / Password"):
-        table.add_column(column, overflow="fold")
+def addresses(sites: Sites, people: Mapping[tuple[str, str], Person], with_screens: tuple[str, ...]) -> Text:
+    """A few lines per centre: where its pages are, and who may sign in. Addresses stay whole, to be clicked."""
+    text = Text()
     for centre in sites.plan.centres:
         site, operator = sites[centre.code], people[centre.code, "operator"]
-        lines = [f"{site.screens_url}/dash/"] if centre.code in with_screens else []
+        text.append(f"{centre.title}", style="bold")
+        text.append(f"  {centre.tier.upper()} {centre.code}   {operator.username} / {operator.password}\n")
+        if centre.code in with_screens:
+            text.append(f"  màn hình / screens  {site.screens_url}/dash/\n")
         if not sites.plan.children(centre.code):
-            lines.append(f"{site.url}/modules/citizen/")
-        lines.append(f"{site.url}/docs")
-        table.add_row(
-            f"{centre.title}\n{centre.tier.upper()} {centre.code}",
-            "\n".join(lines),
-            operator.username,
-            operator.password,
-        )
-        table.add_section()
-    return table
+            text.append(f"  người dân / citizen {site.url}/modules/citizen/\n")
+        text.append(f"  API                 {site.url}/docs\n")
+    return text
 
 
-def journey(sites: Sites, with_screens: tuple[str, ...]) -> Panel:
+def journey(sites: Sites, with_screens: tuple[str, ...]) -> Text:
     """How to follow one report from a citizen to the province."""
     commune = next((sites.plan.centre(code) for code in with_screens if not sites.plan.children(code)), None)
     if commune is None:
@@ -39,17 +32,18 @@ def journey(sites: Sites, with_screens: tuple[str, ...]) -> Panel:
     district, province = sites.plan.centre(commune.parent), sites.plan.root
     site = sites[commune.code]
     steps = (
-        f"1. {site.url}/modules/citizen/  gửi một phản ánh tại {commune.title} (send a report; keep its code)",
-        f"2. {site.screens_url}/dash/  tiếp nhận, phân loại, chuyển cấp trên (receive, triage, escalate)",
-        f"3. {sites[district.code].screens_url}/dash/  {district.title}: nhận, chuyển cấp trên (accept, escalate)",
-        f"4. {sites[province.code].screens_url}/dash/  {province.title}: chữ ký của {commune.title} được kiểm tại đây",
-        "5. mã tra cứu trên trang người dân cho thấy từng bước (the citizen's page shows each step)",
-        "",
-        "Vai trò / roles: canbo (operator), lanhdao (leader), quantri (admin).",
-        f"Mọi mật khẩu / all passwords: {sites.accounts}",
-        "Ctrl-C dừng tất cả, dữ liệu còn lại (stops all, keeps the data); make demo-clean xoá hết (forgets it).",
+        f"1. gửi một phản ánh tại {commune.title} (send a report, keep its code)",
+        f"      {site.url}/modules/citizen/",
+        "2. tiếp nhận, phân loại, chuyển cấp trên (receive, triage, escalate)",
+        f"      {site.screens_url}/dash/",
+        f"3. {district.title}: nhận xử lý, chuyển cấp trên (accept, escalate)",
+        f"      {sites[district.code].screens_url}/dash/",
+        f"4. {province.title}: chữ ký của {commune.title} được kiểm tra tại đây (verified here)",
+        f"      {sites[province.code].screens_url}/dash/",
+        "5. mã tra cứu cho người dân thấy từng bước (the code shows the citizen each step)",
+        f"      {site.url}/modules/citizen/track",
     )
-    return Panel("\n".join(steps), title="Theo dõi một phản ánh / Follow one report", title_align="left")
+    return Text("\n".join(("Theo dõi một phản ánh / Follow one report", *steps)))
 
 
 def ready(
@@ -60,8 +54,18 @@ def ready(
     took_s: float,
 ) -> None:
     """Everything a person needs once all of it runs."""
-    console.print(addresses(sites, people, with_screens))
-    console.print(journey(sites, with_screens))
+    console.rule(sites.plan.label, align="left")
+    console.print(addresses(sites, people, with_screens), soft_wrap=True)
+    console.print(journey(sites, with_screens), soft_wrap=True)
+    console.rule(align="left")
+    console.print(
+        f"Vai trò / roles: canbo (operator), lanhdao (leader), quantri (admin); passwords: {sites.accounts}",
+        soft_wrap=True,
+    )
     if sites.moved:
-        console.print(f"Ports taken by others were replaced: {', '.join(sites.moved)}")
-    console.print(f"[bold green]Sẵn sàng / ready[/] ({took_s:.0f} s)")
+        console.print(f"Ports in use by others were replaced: {', '.join(sites.moved)}", soft_wrap=True)
+    console.print(
+        f"[bold green]Sẵn sàng / ready[/] ({took_s:.0f} s). Ctrl-C dừng tất cả, dữ liệu còn lại (stops all, keeps the "
+        "data); make demo-clean xoá hết (forgets it).",
+        soft_wrap=True,
+    )
