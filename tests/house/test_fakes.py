@@ -10,10 +10,14 @@ FOLDER = "tests/fakes/"
 PAIRS = {
     "FakeClock": "SystemClock",
     "FakeStorage": "Database",
+    "FakeLink": "GrpcLink",
     "FakeNode": "create_app",
 }
 EXEMPT = {
     "FakeFederation": "no stand-in: it enrols through the real authority and only adds ways to forge",
+    "FakeChannel": "one connection of FakeLink, proved with it",
+    "FakeNet": "the faults between two FakeLinks, nothing real",
+    "FakeStreamlit": "an instrument that tells what reached it; the real one runs in the proxy's and the browser's tests",
 }
 
 
