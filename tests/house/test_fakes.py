@@ -17,7 +17,7 @@ EXEMPT = {
     "FakeFederation": "no stand-in: it enrols through the real authority and only adds ways to forge",
     "FakeChannel": "one connection of FakeLink, proved with it",
     "FakeNet": "the faults between two FakeLinks, nothing real",
-    "FakeStreamlit": "an instrument that tells what reached it; the real one runs in the proxy's and the browser's tests",
+    "FakeStreamlit": "an instrument that tells what reached it; the real one runs in the browser tests",
 }
 
 
