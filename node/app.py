@@ -157,8 +157,8 @@ class Node:
 
     async def start(self) -> None:
         """Dial the parent, listen for children, begin the jobs."""
-        settings, name = self.context.settings, self.context.centre.parent
-        parent = ParentAddress(name=name, address=settings.parent.address) if settings.parent and name else None
+        settings = self.context.settings
+        parent = ParentAddress(settings.parent.address) if settings.parent else None
         services = [self.desk.add_registration]
         await self.delivery.start(parent=parent, listen=settings.link.listen, extra_services=services)
         if settings.link.enrol_listen:
