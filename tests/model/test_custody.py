@@ -1,7 +1,7 @@
-"""Never two that may end an incident, never none that answers for it: every state that messages can lead to is visited.
+"""Never two that may end an incident, never none that answers for it: every state messages can lead to is visited.
 
-The network is a set of messages that never leave: each may arrive late, twice, in any order, or never. Wrong variants of
-the rules must be caught by the same search, or the search is blind.
+The network is a set of messages that never leave: each may arrive late, twice, in any order, or never. Wrong variants
+of the rules must be caught by the same search, or the search is blind.
 """
 
 from collections import deque
