@@ -125,9 +125,8 @@ def perform(
 
     Whether this person may is decided before, by permission; whether this centre may is decided here.
     """
-    incident = rows.get(session, incident_id)
+    incident, changed = rows.get(session, incident_id), "sự cố vừa được người khác cập nhật; hãy xem lại"
     if version is not None and version != incident.version:
-        changed = "sự cố đã được người khác cập nhật; xem lại trước khi thực hiện"
         raise Stale(changed, extra={"version": incident.version})
     action = ACTIONS.get(name)
     if action is None:
@@ -149,12 +148,11 @@ def timeline(session: Session, incident_id: UUID) -> list[Event]:
 def _finish(session: Session, before: Incident, outcome: Outcome, action: Action, desk: Desk) -> Incident:
     """Write the step down and tell the neighbours, all in the caller's transaction."""
     incident = outcome.incident
-    is_moved = incident.status != before.status
     incident = replace(
         incident,
         version=before.version + 1,
         updated_at=desk.now,
-        status_at=desk.now if is_moved else before.status_at,
+        status_at=desk.now if incident.status != before.status else before.status_at,
     )
     event = Event(
         at=desk.now,
