@@ -33,7 +33,7 @@ def node() -> Node:
                 "[territory]",
                 f'file = "{tree.ROOT / "deploy/dongnai/territory.toml"}"',
                 "[modules]",
-                "enabled = {tree.module_names()}",
+                f"enabled = {tree.module_names()}",
             ]
         ),
         encoding="utf-8",

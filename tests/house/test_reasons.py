@@ -19,7 +19,7 @@ def unexplained(name: str, text: str) -> list[str]:
             continue
         for pattern in (NOQA, IGNORE):
             match = pattern.search(token.string)
-            if match and (not match["codes"] or not re.search(r"\w{4}", match["why"])):
+            if match and (not match["codes"] or not re.search(r"\w{3}", match["why"])):
                 found.append(f"{name}:{token.start[0]} {token.string}")
     return found
 
