@@ -38,7 +38,7 @@ demo: setup ## seven centres of Đồng Nai on this machine; Ctrl-C stops them (
 	@exec $(PY) -m node demo up $(ARGS)
 
 demo-check: setup ## the same federation without a person: load, kills, proof, latencies; exit 0 only if all holds
-	@exec $(PY) -m node demo check $(ARGS)
+	@GRPC_VERBOSITY=NONE exec $(PY) -m node demo check $(ARGS)
 
 demo-clean: setup ## forget the demo's data, keys and accounts
 	@exec $(PY) -m node demo clean $(ARGS)

@@ -12,8 +12,8 @@ def check_epoch(frames: Sequence[Frame]) -> None:
     first = frames[0].header
     if first.frame_no != 0 or first.genesis is None:
         raise Damaged("GAP", f"the epoch begins with frame {first.frame_no}, not with its genesis")
-    if first.prev_frame_hash != NO_HASH or first.first_seq != 0:
-        raise Damaged("GENESIS", "the genesis follows something")
+    if first.prev_frame_hash != first.genesis.frame_hash or first.first_seq != 1:
+        raise Damaged("GENESIS", "the genesis contradicts itself")
     for before, frame in pairwise(frames):
         above, header = before.header, frame.header
         if (header.origin, header.lane, header.audience, header.epoch) != (
@@ -44,6 +44,8 @@ def check_epochs(epochs: Mapping[bytes, Sequence[Frame]]) -> None:
             raise Damaged("GENESIS", "an epoch without a genesis")
         if not genesis.epoch:
             begun += 1
+            if genesis.frame_hash != NO_HASH:
+                raise Damaged("GENESIS", "the genesis contradicts itself")
             continue
         before = epochs.get(genesis.epoch)
         if before is None:

@@ -74,7 +74,7 @@ class Stream:
             self.epoch, last.header.frame_no if last else 0, last.hash if last else ours.NO_HASH, "start"
         )
         self.epoch = self.random.randbytes(16)
-        return self._seal([], 0, ours.NO_HASH, 0, genesis)
+        return self._seal([], 0, genesis.frame_hash, 1, genesis)
 
     def add(self, *payloads, kind="incident.alert", rids=()):
         records = [

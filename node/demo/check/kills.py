@@ -17,7 +17,9 @@ from node.demo.check.scene import DidNotHold, Scene
 _FLIGHT_WITHIN_S = 15.0
 _DEATH_WITHIN_S = 30.0
 # The receiver's transaction of the n-th frame after the start: records stored, effects done, nothing committed yet.
-_IN_COMMIT = "receiver.before_commit:kill@6"
+# Each transaction before it is slowed down, so that the senders' own count of what is in flight can be read.
+_IN_COMMIT = "receiver.before_commit:kill@4"
+_SLOWLY = "receiver.before_cursor:delay=200"
 
 
 async def kill_the_receiver(scene: Scene, district: str, requests: Sequence[Request]) -> None:
@@ -52,7 +54,7 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
     """The district is started so that it kills itself inside the receiver's transaction."""
     site = scene.sites[district]
     await scene.running.children.stop([district])
-    scene.running.start_node(site, {"LIENTHONG_FAILPOINT": _IN_COMMIT})
+    scene.running.start_node(site, {"LIENTHONG_FAILPOINT": f"{_IN_COMMIT},{_SLOWLY}"})
     await scene.running.ready(site)
     communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
     await report(scene, requests)
@@ -60,18 +62,17 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
 
     async def died() -> bool:
         nonlocal in_flight
-        seen = [await office.in_flight() for office in communes]
-        in_flight = max(in_flight, sum(seen))
-        return scene.running.children.pid(district) is None
+        seen = sum([await office.in_flight() for office in communes])
+        if scene.running.children.pid(district) is not None:
+            in_flight = seen
+            return False
+        return True
 
     await scene.until(f"{district} dies at its failpoint", died, within_s=_DEATH_WITHIN_S, again_s=0.02)
     ended = scene.running.children.take_exits()
     if [one.code for one in ended] != [-signal.SIGKILL]:
         raise DidNotHold(f"{district} was to die by SIGKILL in a commit, but ended with {[one.code for one in ended]}")
-    waiting = 0
-    for office in communes:
-        waiting += sum(sum(link["waiting"].values()) for link in await office.links())
-    _note(scene, f"failpoint {_IN_COMMIT}", max(in_flight, waiting))
+    _note(scene, f"failpoint {_IN_COMMIT}", in_flight)
     scene.running.start_node(site)
     await scene.running.ready(site)
 

@@ -149,7 +149,7 @@ async def _open_page(scene: Scene, chromium: Any, code: str) -> Any:  # noqa: AN
 def _watcher(scene: Scene, page: Any) -> Seen:  # noqa: ANN401 - as above
     async def seen(mark: str) -> float:
         try:
-            await page.get_by_text(mark).first.wait_for(timeout=_LIMIT_S * 1000)
+            await page.get_by_text(mark).filter(visible=True).first.wait_for(timeout=_LIMIT_S * 1000)
         except Exception as error:
             raise DidNotHold(f"{mark} did not appear in {page.url} within {_LIMIT_S:g} s") from error
         return scene.clock.monotonic()

@@ -38,7 +38,7 @@ async def promote(scene: Scene, code: str, request: Request) -> None:
         async with desks_at_work(scene, path):
             await scene.until("a report from below the new district", arrived, within_s=_WITHIN_S)
         proofs = (await scene.province.incident(receipt.incident_id))["proofs"]
-    if not any(proof["origin"]["name"] == office.name and proof["verified"] for proof in proofs):
+    if not any(proof["origin"] == office.name and proof["verified"] for proof in proofs):
         raise DidNotHold("the province did not verify the newcomer's own signature")
     tier = (await scene.offices[code].get("/api/v1/centre"))["tier"]
     if tier != "oc":
