@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import grpc.aio
-from sqlalchemy.orm import Session
 
 from federation import survey
-from federation.alarm import LinkAlarm, raise_alarm
+from federation.alarm import LinkAlarm
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
 from federation.grpc_link import GrpcLink
@@ -167,12 +166,7 @@ class Delivery:
         self._ring("TLS_REFUSED", "", "handshake", line)
 
     def _ring(self, code: str, peer: str, subject: str, detail: str) -> None:
-        now = self._house.clock.now()
-
-        def step(session: Session) -> None:
-            raise_alarm(session.connection(), code, at=now, peer=peer, subject=subject, detail=detail)
-
-        self._house.submit(step)
+        self._house.ring(code, peer=peer, subject=subject, detail=detail)
         self._in_loop(self._dirty.set)
 
     def _refused_at_gate(self, address: str, code: str, reason: str) -> None:
@@ -199,11 +193,10 @@ class Delivery:
         backoff = Backoff(self._house.random)
         more = True
         while more:
-            future = self._house.storage.submit(
-                lambda session: self._sealer.seal(session, lanes), urgent=Lane.URGENT in lanes
-            )
             try:
-                sealed = await asyncio.shield(asyncio.wrap_future(future))
+                sealed = await self._house.write(
+                    lambda session: self._sealer.seal(session, lanes), urgent=Lane.URGENT in lanes
+                )
             except Exception:
                 log.exception("sealing failed; it is tried again")
                 await self._house.clock.sleep(backoff.next_s())

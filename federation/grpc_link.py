@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 DIAL_LIMIT_S = 10.0
 MESSAGE_BYTES = 1024 * 1024
-_CLOSE_LIMIT_S = 1.0
+_CLOSE_LIMIT_S = 0.5
 _DAY_MS = 24 * 3600 * 1000
 
 _BOTH: tuple[tuple[str, int], ...] = (
@@ -98,12 +98,22 @@ class _DialledChannel:
             return envelope
         raise LinkError("CLOSED", f"{self.peer} ended the connection")
 
+    async def _ended(self) -> None:
+        while not self._call.done() and await self._call.read() is not grpc.aio.EOF:
+            pass
+
     def recheck(self, at: datetime) -> None:
         """TLS has checked the parent's certificate; nothing of it can be seen here again."""
 
     async def close(self, code: str, reason: str) -> None:
         if not self._call.done():
             await _say_goodbye(self.send, code, reason)
+            # A cancelled call throws away what was written: leave the other side a moment to read it.
+            try:
+                await self._call.done_writing()
+                await asyncio.wait_for(asyncio.shield(self._ended()), _CLOSE_LIMIT_S)
+            except (TimeoutError, grpc.aio.BaseError, grpc.RpcError, asyncio.InvalidStateError):
+                log.debug("%s keeps its end of the connection open", self.peer)
         self._call.cancel()
         await self._channel.close()
 

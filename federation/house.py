@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 from sqlalchemy.orm import Session
 
+from federation.alarm import raise_alarm
 from federation.frame import StreamKey, to_us
 from federation.receiver import Receiver
 from federation.storage import Storage
@@ -55,6 +56,24 @@ class House:
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Carry work out in a thread of this node."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work, *args)
+
+    async def read(self, step: Callable[[Session], T]) -> T:
+        """Read from the storage, in a thread."""
+        return await self.run(self.storage.read, step)
+
+    async def write(self, step: Callable[[Session], T], *, urgent: bool = False) -> T:
+        """Hand a step to the writer and wait for its commit, which goes on if the one who waits goes away."""
+        return await asyncio.shield(asyncio.wrap_future(self.storage.submit(step, urgent=urgent)))
+
+    def ring(self, code: str, *, peer: str, origin: str = "", subject: str = "", detail: str) -> None:
+        """Record an alarm without waiting for it; from any thread."""
+        now = self.clock.now()
+
+        def step(session: Session) -> None:
+            connection = session.connection()
+            raise_alarm(connection, code, at=now, peer=peer, origin=origin, subject=subject, detail=detail)
+
+        self.submit(step)
 
     def submit(self, step: Callable[[Session], object]) -> None:
         """Hand a step to the writer without waiting for it; a failure is logged."""

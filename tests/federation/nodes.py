@@ -1,10 +1,9 @@
-"""Whole nodes of delivery in one process, on real keys: what the tests of links and of the three tiers start and stop."""
+"""Whole nodes of delivery in one process, on real keys: what the tests of links and of three tiers start and stop."""
 
 import asyncio
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,32 +13,12 @@ from federation.delivery import Delivery, ParentAddress
 from federation.ledger import PARENT, UP, Lane, append, down
 from federation.link import Link
 from federation.receiver import Handler, Inbound, Unacceptable
+from node.clock import SystemClock
 from pki.registry import RegistryFile
 from tests.fakes.authority import FakeFederation
 from tests.fakes.storage import FakeStorage
 
 PATIENCE_S = 30.0
-
-
-class RealClock:
-    """The computer's time, which TLS uses too."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time() if _running() else 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-def _running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class Node:
@@ -50,7 +29,7 @@ class Node:
         self.code = code
         self.name = federation.name(code)
         self.extra_handlers = handlers or {}
-        self.link: Callable[["Node"], Link] | None = None
+        self.link: Callable[[Node], Link] | None = None
         self.port = 0
         self.changes: list[str] = []
         self.open()
@@ -58,9 +37,7 @@ class Node:
     def open(self) -> None:
         file = self.federation.home(self.code) / "node.db"
         self.storage = FakeStorage(file)
-        applied = tables.metadata  # the applied records live beside delivery's own rows
         self.applied: list[Inbound] = []
-        assert applied is not None
         self.registry: RegistryFile = self.federation.registry_file(self.code)
         self.keystore = self.federation.keystore(self.code)
         self.delivery = Delivery(
@@ -68,7 +45,7 @@ class Node:
             keystore=self.keystore,
             registry=self.registry,
             handlers={"test.note": self._apply, "test.bad": _refuse, "test.bug": _fail} | self.extra_handlers,
-            clock=RealClock(),
+            clock=SystemClock(),
             random=os.urandom,
             on_change=self.changes.append,
         )
@@ -98,14 +75,10 @@ class Node:
         self.applied = applied
         await self.start(parent, port=port)
 
-    def say(
-        self, text: str, *, lane: Lane = Lane.URGENT, audience: str = UP, kind: str = "test.note"
-    ) -> None:
+    def say(self, text: str, *, lane: Lane = Lane.URGENT, audience: str = UP, kind: str = "test.note") -> None:
         now = datetime.now(UTC)
         self.storage.write(
-            lambda session: append(
-                session, lane=lane, audience=audience, kind=kind, payload=text.encode(), now=now
-            )
+            lambda session: append(session, lane=lane, audience=audience, kind=kind, payload=text.encode(), now=now)
         )
 
     def say_to(self, child: "Node", text: str) -> None:
@@ -151,7 +124,3 @@ async def until(condition: Callable[[], object], what: str = "") -> None:
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, what or "this did not happen"
         await asyncio.sleep(0.02)
-
-
-def folder(tmp_path: Path, name: str) -> Path:
-    return tmp_path / name
