@@ -22,7 +22,8 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
-_NOBODY = _hasher.hash("nobody has this password")  # spends the same time on a name that does not exist
+# the hash of a forgotten random password: comparing with it spends the same time on a name that nobody has
+_NOBODY = "$argon2id$v=19$m=32768,t=2,p=1$vcp0Q6/oykGdMCwgRSz3yQ$HVPFHFCTsn6ltkzDmgKI7wma5DcD9GIIIxkluNe51h0"
 _at_once = threading.BoundedSemaphore(2)  # 32 MiB each: a flood of sign-ins must not take the memory of a mini-PC
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 

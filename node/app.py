@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
-from federation.delivery import Delivery, ParentAddress
 
+from federation.delivery import Delivery, ParentAddress
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
 from node import inbound, presence
@@ -132,7 +132,7 @@ class Node:
         self._give_state(self.local_app)
 
     def _application(self) -> FastAPI:
-        app = FastAPI(
+        app = guard.GuardedApplication(
             title=f"Liên Thông: {self.context.centre.title}",
             version=VERSION,
             openapi_url=None,
@@ -141,7 +141,6 @@ class Node:
             max_body_size=guard.LARGEST_BODY,
         )
         problem.install(app)
-        app.add_middleware(guard.SecurityHeaders)
         for part in ROUTERS:
             app.include_router(part.router)
         for module in self.context.modules:

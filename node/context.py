@@ -14,7 +14,6 @@ from node.territory import Centre, Territory
 
 if TYPE_CHECKING:
     from federation.delivery import LinkAlarm, PeerState
-
     from node.access import SessionTokens
     from node.catalog import Manifest
     from node.incident.value import IncidentKind

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.responses import HTMLResponse
 from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
 
 from node.access import Public, Requires, public
 from node.page import language_of, render
@@ -28,8 +29,8 @@ class Route:
 def routes(app: FastAPI) -> Iterator[Route]:
     """List every route with the permission that it asks for."""
     for context in iter_route_contexts(app.routes):
-        if context.path is None:
-            continue
+        if context.path is None or isinstance(context.original_route, Mount):
+            continue  # the folder of styles and pictures is for everybody
         permission = _permission(getattr(context, "dependant", None))
         for method in sorted(getattr(context, "methods", None) or {"WS"}):
             yield Route(method, context.path, permission)

@@ -1,7 +1,12 @@
-"""What every response carries, so that a browser helps to keep foreign code out."""
+"""What every response carries, so that a browser helps to keep foreign code out; and the limit on what comes in."""
 
-from starlette.datastructures import MutableHeaders
+import json
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from node.errors import TooLarge
 
 LARGEST_BODY = 1024 * 1024  # a route that takes more says so with max_body_size
 
@@ -17,9 +22,19 @@ SECURITY_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 
+_TOO_LARGE = json.dumps(TooLarge("yêu cầu lớn hơn mức cho phép").problem(), ensure_ascii=False).encode()
 
-class SecurityHeaders:
-    """Adds the headers; answers of the API are not kept by any cache unless a route says otherwise."""
+
+class GuardedApplication(FastAPI):
+    """An application whose every answer is guarded, also one that was made outside of its routes."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the guard around everything else."""
+        return Guard(super().build_middleware_stack())
+
+
+class Guard:
+    """Adds the headers; what no route said about caching is kept by no cache; a refused body is a problem document."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Take the application to guard."""
@@ -30,14 +45,33 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_replaced = False
 
         async def send_guarded(message: Message) -> None:
+            nonlocal is_replaced
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                is_replaced = _is_limit(message)
+                headers = _problem_headers(message) if is_replaced else MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
                 if not scope["path"].startswith(("/static/", "/modules/")):
                     headers.setdefault("cache-control", "no-store")
+            elif is_replaced and message["type"] == "http.response.body":
+                message = {"type": "http.response.body", "body": _TOO_LARGE}
             await send(message)
 
         await self._app(scope, receive, send_guarded)
+
+
+def _is_limit(message: Message) -> bool:
+    """Say whether this is the framework's own plain answer to a body over the limit."""
+    kind = Headers(raw=message["headers"]).get("content-type", "")
+    return bool(message["status"] == TooLarge.status and kind.startswith("text/plain"))
+
+
+def _problem_headers(message: Message) -> MutableHeaders:
+    message["headers"] = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(_TOO_LARGE)).encode()),
+    ]
+    return MutableHeaders(scope=message)

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from node.api.guard import SECURITY_HEADERS
 from node.errors import Invalid, NodeError
 
 log = logging.getLogger(__name__)
@@ -75,5 +74,4 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
     """Log what happened; say only that it did. A database that cannot be reached is a state, not a secret."""
     log.error("unforeseen error", extra={"path": request.url.path, "error": type(error).__name__}, exc_info=error)
-    known = NodeError("lỗi đã được ghi vào nhật ký của trung tâm")
-    return respond(known, SECURITY_HEADERS)
+    return respond(NodeError("lỗi đã được ghi vào nhật ký của trung tâm"))

@@ -6,7 +6,8 @@ import os
 import typer
 
 from federation.failpoint import arm
-from node import journal, local
+from federation.link import LinkError
+from node import journal
 from node.app import Node
 from node.catalog import MODULES, load, read_manifests
 from node.clock import SystemClock
@@ -30,7 +31,7 @@ def serve(config: Config) -> None:
         journal.begin()
         try:
             asyncio.run(serve_node(node))
-        except PortError as error:
+        except (PortError, LinkError) as error:
             node.close()
             fail(str(error))
 
@@ -61,8 +62,3 @@ def modules(config: Config) -> None:
             typer.echo(f"{mark} {name}: {manifest.title} ({manifest.maturity}; for {', '.join(manifest.tiers)})")
         if problems:
             fail(*problems)
-
-
-def is_served(settings: Settings) -> bool:
-    """Say whether the node is running now."""
-    return local.is_running(settings.socket)

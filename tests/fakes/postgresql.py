@@ -11,7 +11,7 @@ PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 USER = "nobody"
 
 
-class NoPostgresql(Exception):
+class NoPostgresql(Exception):  # noqa: N818 - what is the case
     """It cannot be started here; the message says why."""
 
 
@@ -24,7 +24,7 @@ class Postgresql:
         if os.geteuid() == 0 and not shutil.which("setpriv"):
             raise NoPostgresql("PostgreSQL does not run as root, and setpriv is absent")
         self._bin = PROGRAMS[-1]
-        self._folder = Path(tempfile.mkdtemp(prefix="lt-pg-", dir="/tmp"))  # noqa: S108 - a socket's name must be short
+        self._folder = Path(tempfile.mkdtemp(prefix="lt-pg-", dir="/tmp"))  # short: a socket's name is
         if os.geteuid() == 0:
             found = pwd.getpwnam(USER)
             os.chown(self._folder, found.pw_uid, found.pw_gid)

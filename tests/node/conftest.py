@@ -121,9 +121,8 @@ def centre(tmp_path, federation):
         module_settings=catalog.settings,
         manifests=catalog.manifests,
     )
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, max_body_size=guard.LARGEST_BODY)
+    app = guard.GuardedApplication(openapi_url=None, docs_url=None, redoc_url=None, max_body_size=guard.LARGEST_BODY)
     problem.install(app)
-    app.add_middleware(guard.SecurityHeaders)
     for part in (health, session, accounts, audit, modules, docs, live):
         app.include_router(part.router)
     app.include_router(accounts.local_router)

@@ -75,6 +75,10 @@ def test_passwords_are_argon2id_and_never_the_name():
         account.hash_password("mat-khau-cua-hoa", "Mat-Khau-Cua-Hoa")
 
 
+def test_a_name_that_nobody_has_costs_the_same_work():
+    assert not account._hasher.check_needs_rehash(account._NOBODY)
+
+
 def test_no_password_is_in_the_audit_or_in_an_answer(centre):
     admin = centre.signed_in(Role.ADMIN)
     admin.post("/api/v1/accounts", json=NEW)

@@ -242,7 +242,7 @@ def test_check_lists_everything_together(folder):
 
 
 def test_no_password_on_the_command_line(folder):
-    ioc, _, _ = found(folder)
+    ioc = Centre(folder, "ioc", "75", "IOC tỉnh Đồng Nai")
     refused = ioc.run("account", "add", "truc", "--role", "operator", "--password", PASSWORD, check=False)
     assert refused.returncode == 2
     refused = ioc.run("account", "add", "truc", "--role", "operator", check=False, text="")
