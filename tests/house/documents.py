@@ -128,6 +128,16 @@ def local_routes_table() -> str:
     return table(["method", "path"], [[r.method, f"`{r.path}`"] for r in routes(local_application())])
 
 
+def failpoints() -> str:
+    """Every place where a failure can be arranged, in one line."""
+    found = {
+        name
+        for file in tree.python(*tree.PRODUCT)
+        for name in re.findall(r'\bfailpoint\("([a-z_.]+)"', tree.text(file))
+    }
+    return ", ".join(f"`{name}`" for name in sorted(found))
+
+
 def messages() -> list[tuple[str, str, str]]:
     """Name, file and comment of every message and service between nodes; the comment stands above it in the file."""
     pattern = re.compile(r"((?:^//[^\n]*\n)*)^(?:message|service) (\w+)", re.MULTILINE)
@@ -149,6 +159,7 @@ def messages_table() -> str:
 TABLES: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/settings.md", "settings"): settings_table,
     ("docs/settings.md", "module settings"): module_settings_table,
+    ("docs/settings.md", "failpoints"): failpoints,
     ("docs/operations.md", "commands"): commands_table,
     ("docs/operations.md", "roles"): roles_table,
     ("docs/api.md", "routes"): routes_table,
