@@ -265,10 +265,12 @@ class _ChildWindow(enrolment_pb2_grpc.RegistrationServicer):
 async def _answered(context: _Context, call: str, answer: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """The answer, or a refusal that is logged here and keeps its code on the way back."""
     try:
-        return await answer()
+        given = await answer()
     except PkiError as error:
         _log.warning("enrolment: refused %s of %s: %s", call, context.peer(), error)
         await context.abort(status_of(error), f"{error.code}: {error.reason}")
+    _log.info("enrolment: answered %s of %s", call, context.peer())
+    return given
 
 
 def _visitor(context: _Context) -> _Visitor:

@@ -110,7 +110,7 @@ def _desk(request: Request) -> EnrolmentDesk:
 
 
 def _told(error: PkiError) -> NodeError:
-    return _ERRORS.get(error.code, Conflict)(error.reason, extra={"reason_code": error.code})
+    return _ERRORS.get(error.code, Conflict)(str(error), extra={"reason_code": error.code})
 
 
 async def _record(request: Request, act: str, subject: str, detail: dict[str, object]) -> None:

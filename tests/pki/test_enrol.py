@@ -181,6 +181,26 @@ def test_somebody_elses_public_key_is_not_enrolled(land: FakeFederation) -> None
     assert refused(thief.enrol).code == "BAD_REQUEST"
 
 
+def test_a_stolen_sign_request_beside_an_own_tls_key(land: FakeFederation) -> None:
+    """The thief proves its own TLS key over the victim's sign key; only the proof by the sign key itself is missing."""
+    victim, thief = Newcomer(land, token_of(land)), Newcomer(land, token_of(land))
+    thief.body["sign_request"] = victim.body["sign_request"]
+    transcript = request._transcript(
+        thief.token.secret, thief.auth.public_key(), victim.sign.public_key(), thief.reply.public_key()
+    )
+    thief.put(auth_proof=thief.auth.sign(transcript, ec.ECDSA(hashes.SHA256())), sign_proof=thief.sign.sign(transcript))
+    assert refused(thief.enrol).code == "BAD_REQUEST"
+    assert land.registry.centre(land.name(CODE)).state == "planned"
+
+
+def test_a_request_must_be_signed_by_its_own_key(land: FakeFederation) -> None:
+    for part in ("auth_request", "sign_request"):
+        newcomer = Newcomer(land, token_of(land))
+        broken = bytearray(base64.b64decode(newcomer.body[part]))
+        broken[-2] ^= 1
+        assert refused(newcomer.put(**{part: bytes(broken)}).enrol).code == "BAD_CSR"
+
+
 def test_keys_in_use_are_not_certified_again(land: FakeFederation) -> None:
     member = land.keystore("26374")
     newcomer = Newcomer(land, token_of(land))
@@ -308,6 +328,12 @@ def test_an_offer_with_the_relays_own_sealing_key(land: FakeFederation) -> None:
     as_issuing = replace(offer, issuing=encoding.der(district.certificate), sealing=forged)
     assert refused(enrol.begin, token, as_issuing, land.now).code == "BAD_CHAIN"
     # Certified by the real authority, but for another use.
+    draft = profile._draft_below(land.issuing_signer(), profile._subject("x"), own, land.now, profile.SIGN_LIFE)
+    draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName(names.SEALING_NAME)]), critical=False)
+    records = profile._leaf(draft, "key_agreement", (profile.USE_RECORDS,)).sign(
+        land.issuing_signer().key, hashes.SHA256()
+    )
+    assert refused(enrol.begin, token, replace(offer, sealing=encoding.der(records)), land.now).code == "BAD_CHAIN"
     auth = x509.load_pem_x509_certificate(land.keystore("731").tls_chain_pem)
     assert refused(enrol.begin, token, replace(offer, sealing=encoding.der(auth)), land.now).code == "BAD_CHAIN"
 

@@ -147,6 +147,15 @@ def test_a_stolen_registry_key_forges_nobodys_records(land: FakeFederation, tmp_
     assert refused(Registry.verified, signed(land, foreign), land.root_pem).code == "BAD_CHAIN"
 
 
+def test_a_certificate_for_another_use_signs_no_records(land: FakeFederation) -> None:
+    """An Ed25519 certificate of the real issuing CA, with the right name, for TLS."""
+    entry, signer = land.registry.centre(land.name("26374")), land.issuing_signer()
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    for_links = encoding.der(profile.auth_certificate(key, entry.name, signer, land.now))
+    changed = replace(entry, sign_certificates=(for_links,))
+    assert refused(Registry.verified, signed(land, centres(land, changed)), land.root_pem).code == "BAD_CHAIN"
+
+
 def test_impossible_trees(land: FakeFederation) -> None:
     entry = land.registry.centre(land.name("26374"))
     for changed in (
