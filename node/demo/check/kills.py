@@ -5,6 +5,7 @@ acknowledges nothing, while its neighbour keeps sending. What the neighbour itse
 is what was in flight; the kill follows while that is so.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ async def kill_the_receiver(scene: Scene, district: str, requests: Sequence[Requ
     _send(scene, district, signal.SIGSTOP)
     await report(scene, requests)
     communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
-    in_flight = await _in_flight(scene, communes)
+    in_flight = await _in_flight(scene, communes, to=scene.offices[district].name)
     scene.running.children.kill(district)
     _note(scene, "SIGKILL while communes wait for its receipts", in_flight)
     scene.running.start_node(site)
@@ -41,7 +42,7 @@ async def kill_the_sender(scene: Scene, district: str, requests: Sequence[Reques
     _send(scene, top, signal.SIGSTOP)
     try:
         await report(scene, requests)
-        in_flight = await _in_flight(scene, [scene.offices[district]])
+        in_flight = await _in_flight(scene, [scene.offices[district]], to=scene.province.name)
         scene.running.children.kill(district)
     finally:
         _send(scene, top, signal.SIGCONT)
@@ -54,21 +55,22 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
     """The district is started so that it kills itself inside the receiver's transaction."""
     site = scene.sites[district]
     await scene.running.children.stop([district])
+    neighbours = [scene.province, *(scene.offices[centre.code] for centre in scene.plan.children(district))]
     scene.running.start_node(site, {"LIENTHONG_FAILPOINT": f"{_IN_COMMIT},{_SLOWLY}"})
-    await scene.running.ready(site)
-    communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
-    await report(scene, requests)
     in_flight = 0
 
     async def died() -> bool:
         nonlocal in_flight
-        seen = sum([await office.in_flight() for office in communes])
+        seen = sum([await office.in_flight(scene.offices[district].name) for office in neighbours])
         if scene.running.children.pid(district) is not None:
             in_flight = seen
             return False
         return True
 
-    await scene.until(f"{district} dies at its failpoint", died, within_s=_DEATH_WITHIN_S, again_s=0.02)
+    # Not waited for until it is ready: frames may wait for it already, and then it dies before it answers anybody.
+    reporting = asyncio.create_task(report(scene, requests))
+    await scene.until(f"{district} dies at its failpoint", died, within_s=_DEATH_WITHIN_S, again_s=0.01)
+    await reporting
     ended = scene.running.children.take_exits()
     if [one.code for one in ended] != [-signal.SIGKILL]:
         raise DidNotHold(f"{district} was to die by SIGKILL in a commit, but ended with {[one.code for one in ended]}")
@@ -84,13 +86,13 @@ def _send(scene: Scene, code: str, number: signal.Signals) -> None:
     os.kill(pid, number)
 
 
-async def _in_flight(scene: Scene, offices: Sequence[Office]) -> int:
+async def _in_flight(scene: Scene, offices: Sequence[Office], *, to: str) -> int:
     """Frames sent and not acknowledged, by the senders' own count, once there are any."""
     counted = 0
 
     async def any_in_flight() -> bool:
         nonlocal counted
-        counted = sum([await office.in_flight() for office in offices])
+        counted = sum([await office.in_flight(to) for office in offices])
         return counted > 0
 
     await scene.until("frames in flight", any_in_flight, within_s=_FLIGHT_WITHIN_S, again_s=0.03)

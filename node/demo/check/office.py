@@ -82,6 +82,6 @@ class Office:
         alarms: list[dict[str, Any]] = situation["alarms"]
         return alarms
 
-    async def in_flight(self) -> int:
-        """Frames that this centre has sent and that nobody has acknowledged."""
-        return sum(int(link["in_flight"]) for link in await self.links())
+    async def in_flight(self, to: str) -> int:
+        """Frames that this centre has sent to that neighbour (a registry name) and that it has not acknowledged."""
+        return sum(int(link["in_flight"]) for link in await self.links() if link["peer"] == to)
