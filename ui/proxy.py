@@ -188,6 +188,7 @@ def _stranger(request: web.Request) -> web.Response:
         return web.Response(status=HTTPStatus.UNAUTHORIZED)
     if _wants_page(request):
         where = f"/login?next={quote(request.raw_path, safe='')}"  # set by hand: aiohttp would decode it again
+        where += "&lang=en" if _language(request) == "en" else ""
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where, "Cache-Control": "no-store"})
     language = _language(request)
     detail = say("Hãy đăng nhập rồi thử lại.", language)

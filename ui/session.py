@@ -13,7 +13,6 @@ from ui.settings import ORIGIN_HEADER, SECRET_HEADER, AppSettings
 from ui.texts.words import Language, language_of, say
 
 _COOKIE_PREFIX = "lt_"
-_LANGUAGE = "language"
 
 
 class Words(Protocol):
@@ -52,26 +51,8 @@ def client() -> Client:
 
 
 def language() -> Language:
-    """The address decides, then what the visitor chose before; Vietnamese where nobody chose."""
-    asked = st.query_params.get("lang")
-    if asked is not None:
-        st.session_state[_LANGUAGE] = language_of(asked)
-    return language_of(st.session_state.get(_LANGUAGE))
-
-
-def choose_language(chosen: str) -> None:
-    """Keep page and filters, change the words."""
-    st.session_state[_LANGUAGE] = language_of(chosen)
-    carry_language()
-
-
-def carry_language() -> None:
-    """Write a language other than the usual one into the address, so that a link or a reload keeps it."""
-    chosen = language_of(st.session_state.get(_LANGUAGE))
-    if chosen == "en":
-        st.query_params["lang"] = chosen
-    elif "lang" in st.query_params:
-        del st.query_params["lang"]
+    """The address decides, so that a link or a reload keeps it; Vietnamese where nobody chose."""
+    return language_of(st.query_params.get("lang"))
 
 
 def words() -> Words:

@@ -39,12 +39,10 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
     for path, title, file in module_pages(modules):
         pages[path] = st.Page(file, title=title, url_path=path)
     current = st.navigation(list(pages.values()), position="hidden")
-    session.carry_language()
-    if goto := st.session_state.pop("goto", None):
-        name, query = goto
-        _leave_for(pages[name], query)
     here = current.url_path or "situation"
-    event = live(
+    if here == "situation" and "incident" in st.query_params:
+        here = "incidents"
+    live(
         "bar",
         key="bar",
         centre={"title": centre.get("title"), "tree_label": centre.get("tree_label")},
@@ -53,12 +51,10 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         pages=[{"path": path, "title": page.title, "href": _address(path)} for path, page in pages.items()],
         current=here,
     )
-    if event.go in pages:
-        _leave_for(pages[event.go], {})
-    if event.language:
-        session.choose_language(event.language)
-        st.rerun()
-    current.run()
+    if here == "incidents":
+        incidents.show()
+    else:
+        current.run()
 
 
 def module_pages(modules: list[Json]) -> list[tuple[str, str, Path]]:
@@ -75,11 +71,6 @@ def module_pages(modules: list[Json]) -> list[tuple[str, str, Path]]:
                 path = f"{module['name']}-{number + 1}" if number else str(module["name"])
                 found.append((path, str(page.get("title") or module.get("title")), file))
     return found
-
-
-def _leave_for(page: st.Page, query: dict[str, str]) -> None:
-    language = session.language()
-    st.switch_page(page, query_params={**query, **({"lang": "en"} if language == "en" else {})})
 
 
 def _address(path: str) -> str:

@@ -56,7 +56,7 @@ async def test_a_stranger_is_led_to_the_login_and_back(house):
     path = "/dash/incidents?incident=1&lang=en"
     answer = await house.client.get(path, headers=HTML, allow_redirects=False)
     assert answer.status == 303
-    assert answer.headers["Location"] == "/login?next=%2Fdash%2Fincidents%3Fincident%3D1%26lang%3Den"
+    assert answer.headers["Location"] == "/login?next=%2Fdash%2Fincidents%3Fincident%3D1%26lang%3Den&lang=en"
     assert house.screens.seen == []
 
 

@@ -33,7 +33,7 @@ def _list(chosen: str | None) -> None:
     with st.container(key="filters", horizontal=True, vertical_alignment="bottom"):
         asked = _filters()
     found = session.client().incidents(**asked, limit=_PAGE)
-    event = live(
+    live(
         "list",
         key="list",
         items=found.get("items", []),
@@ -41,8 +41,6 @@ def _list(chosen: str | None) -> None:
         selected=chosen,
         query=repr(sorted(asked.items(), key=str)),
     )
-    if event.open:
-        _open(event.open)
 
 
 def _filters() -> dict[str, str | bool | None]:
@@ -100,12 +98,11 @@ def _one(chosen: str) -> None:
             raise
         st.warning(t("Không tìm thấy sự cố này, hoặc nó ngoài địa bàn của bạn."))
         if st.button(t("Về danh sách")):
-            _open("")
+            del st.query_params["incident"]
+            st.rerun()
         return
     acting.show_notice(chosen)
     event = live("head", key=f"head-{chosen}", incident={k: v for k, v in view.items() if k not in _STORY})
-    if event.open is not None:
-        _open(event.open)
     if event.reload:
         st.rerun()
     _buttons(view)
@@ -133,10 +130,3 @@ def _buttons(view: Json) -> None:
                 on_click=acting.begin,
                 args=(view, action),
             )
-
-
-def _open(incident_id: str) -> None:
-    """Name the incident in the address; going back in the browser then works as everywhere else."""
-    kept = {name: st.query_params[name] for name in (*_FILTERS, "lang") if name in st.query_params}
-    st.session_state["goto"] = ("incidents", {**kept, **({"incident": incident_id} if incident_id else {})})
-    st.rerun()

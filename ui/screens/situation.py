@@ -7,11 +7,8 @@ from ui.widgets.live import live
 
 
 def show() -> None:
-    """The live picture of the centre; choosing an incident opens it on its own screen."""
-    chosen = st.query_params.get("incident") or live("situation", key="situation", areas=_areas()).open
-    if chosen:
-        st.session_state["goto"] = ("incidents", {"incident": chosen})
-        st.rerun()
+    """The live picture of the centre; each incident is a link to its own screen."""
+    live("situation", key="situation", areas=_areas())
 
 
 def _areas() -> list[dict[str, object]]:

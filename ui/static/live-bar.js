@@ -1,4 +1,4 @@
-import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+import { address, go, h, moving, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
 
 // The bar on top of every screen: where you are, whether the figures are live, who you are; and the loss banner.
 
@@ -9,7 +9,7 @@ export function makeBar(page) {
   const pulse = h("div", { class: "pulse", role: "status" }, shape("unknown"), h("span", { class: "word" }));
   const time = h("div", { class: "clock" }, h("span", { class: "hour" }), h("span", { class: "day" }));
   const who = h("span", { class: "who" }, h("strong"), h("span", { class: "role" }));
-  const language = h("button", { type: "button", class: "plain", onclick: () => page.send("language", t.language === "en" ? "vi" : "en") });
+  const language = h("button", { type: "button", class: "plain", onclick: () => go(address(null, { lang: t.language === "en" ? null : "en" })) });
   const out = h("form", { method: "post", action: "/logout" }, h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
   const root = h("div", { class: "bar" }, banner, brand, nav, h("div", { class: "right" }, pulse, time, who, language, out));
@@ -23,15 +23,7 @@ export function makeBar(page) {
     setText(language, t.language === "en" ? "VI" : "EN");
     setAttr(language, "aria-label", t.language === "en" ? "Tiếng Việt" : "English");
     setAttr(language, "lang", t.language === "en" ? "vi" : "en");
-    patchList(nav, data.pages || [], (one) => one.path, (one) => {
-      const link = h("a", { href: one.href });
-      link.addEventListener("click", (event) => {
-        if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-        event.preventDefault();
-        page.send("go", one.path);
-      });
-      return link;
-    }, (link, one) => { setText(link, one.title); setAttr(link, "href", one.href); setAttr(link, "aria-current", one.path === data.current ? "page" : null); });
+    patchList(nav, data.pages || [], (one) => one.path, () => moving(h("a", {})), (link, one) => { setText(link, one.title); setAttr(link, "href", one.href); setAttr(link, "aria-current", one.path === data.current ? "page" : null); });
     document.documentElement.lang = t.language;
   }
 

@@ -1,11 +1,11 @@
-import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+import { address, h, moving, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
 import { custodyWord } from "./live-queue.js";
 
 // One incident: the head says what it is and whether it changed since it was opened; the rest is its story.
 
 export function makeHead(page) {
   const { t, formats, line } = page;
-  const back = h("button", { type: "button", class: "plain back", onclick: () => page.send("open", "") }, t("Về danh sách"));
+  const back = moving(h("a", { class: "back" }, t("Về danh sách")));
   const title = h("h1", { tabindex: "-1" });
   const facts = h("ul", { class: "chips" });
   const changed = h("div", { class: "changed", role: "status", hidden: true }, h("span"), h("button", { type: "button", onclick: () => page.send("reload", page.data.incident.id) }, t("Xem bản mới")));
@@ -13,6 +13,7 @@ export function makeHead(page) {
 
   function update() {
     const item = page.data.incident;
+    setAttr(back, "href", address(null, { incident: null }));
     setText(title, item.title);
     const chips = [
       ["severity", t.code("severity", item.severity, item.severity_title), `level${item.severity}`],

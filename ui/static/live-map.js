@@ -1,4 +1,4 @@
-import { h, patchList, s, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
+import { go, h, patchList, s, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
 
 // Centres as points and areas in an SVG, and the same centres as a grid and as a table: no tiles, no internet.
 
@@ -91,7 +91,7 @@ export function makeMap(page) {
     const sign = shape("level1");
     for (const [name, value] of Object.entries({ x: -6, y: -6, width: 12, height: 12 })) sign.setAttribute(name, value);
     const dot = s("g", { class: "dot", tabindex: "0", role: "link" }, s("title", {}), s("circle", { r: 9, class: "ground" }), sign);
-    pressable(dot, () => page.choose(item.id));
+    pressable(dot, () => go(page.addressOf(item.id)));
     return dot;
   }
 

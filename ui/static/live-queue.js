@@ -1,4 +1,4 @@
-import { h, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+import { h, moving, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
 
 // The incident queue. A row is its incident's id; while a person points at or stands in the list, or one incident is
 // open, the order does not change: what is new waits behind a button. Otherwise the order is the node's own.
@@ -41,16 +41,11 @@ export function makeQueue(page) {
 
   function create(item) {
     const row = h("li", {},
-      h("a", { class: "row", href: `/dash/incidents?incident=${encodeURIComponent(item.id)}` },
+      moving(h("a", { class: "row" },
         h("span", { class: "sev" }, shape("unknown"), h("span", { class: "word" })),
         h("span", { class: "title" }),
         h("span", { class: "meta" }, h("span", { class: "number" }), h("span", { class: "area" }), h("span", { class: "status" }), h("span", { class: "custody" }), h("span", { class: "late" })),
-        h("time", { class: "age" })));
-    row.firstChild.addEventListener("click", (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      page.choose(item.id);
-    });
+        h("time", { class: "age" }))));
     return row;
   }
 
@@ -59,6 +54,7 @@ export function makeQueue(page) {
     const find = (name) => link.querySelector(`.${name}`);
     row.ltItem = item;
     setAttr(row, "data-id", item.id);
+    setAttr(link, "href", page.addressOf(item.id));
     setAttr(link, "data-severity", item.severity);
     setAttr(link, "aria-current", item.id === page.data.selected ? "true" : null);
     setShape(link.querySelector("svg"), `level${item.severity}`);

@@ -1,4 +1,4 @@
-import { h, makeFormats, makeWords, setText, sharedLine } from "./ui-core.js";
+import { address, h, makeFormats, makeWords, setText, sharedLine } from "./ui-core.js";
 import { makeBar } from "./live-bar.js";
 import { makeHead, makeStory } from "./live-detail.js";
 import { makeQueue } from "./live-queue.js";
@@ -32,7 +32,7 @@ export default function live({ data, parentElement, setTriggerValue }) {
 function mount(host, data, token) {
   const t = makeWords(data.language, data.table || {});
   const page = { t, data, token, formats: makeFormats(t), line: sharedLine() };
-  page.choose = (id) => page.send("open", id);
+  page.addressOf = (id) => address("/dash/incidents", { incident: id });
   page.part = MAKERS[data.view](page);
   host.replaceChildren(page.part.root);
   page.send = () => {};

@@ -10,7 +10,7 @@
     "No results": "Không có kết quả", "No options to select": "Không còn gì để chọn", "Select all": "Chọn tất cả",
     "Choose an option": "Chọn một mục", "Choose options": "Chọn các mục", "Press Enter to apply": "Nhấn Enter để áp dụng",
     "Press Enter to submit form": "Nhấn Enter để gửi", "Press Ctrl+Enter to apply": "Nhấn Ctrl+Enter để áp dụng", "Press ⌘+Enter to apply": "Nhấn ⌘+Enter để áp dụng",
-    "Press Ctrl+Enter to submit form": "Nhấn Ctrl+Enter để gửi", "Clear value": "Xóa", "Clear all": "Xóa hết", "Search": "Tìm", "Download": "Tải về",
+    "Press Ctrl+Enter to submit form": "Nhấn Ctrl+Enter để gửi", "Clear value": "Xóa", "Clear all": "Xóa hết", "Search": "Tìm", "Open": "Mở", "Skip to main content": "Đến nội dung chính", "Download": "Tải về",
     "Upload": "Tải lên", "Browse files": "Chọn tệp", "Drag and drop file here": "Kéo tệp vào đây", "Fullscreen": "Toàn màn hình", "Close fullscreen": "Thoát toàn màn hình",
     "Oh no.": "Có lỗi xảy ra.", "App theme": "Giao diện", "Use system setting": "Theo hệ thống", "Light": "Sáng", "Dark": "Tối",
     "Page not found": "Không tìm thấy trang", "Show more": "Xem thêm", "Show less": "Thu gọn", "Loading...": "Đang tải",

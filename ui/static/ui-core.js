@@ -149,6 +149,33 @@ export function stateWord(t, state) {
   }[state] || t("Chưa có số liệu");
 }
 
+// -- moving between screens ----------------------------------------------------------------------
+
+/** An address with some of its query replaced; null takes a part away. */
+export function address(path, changes) {
+  const url = new URL(path || location.pathname, location.origin);
+  const query = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) { if (value === null) query.delete(name); else query.set(name, value); }
+  url.search = query.toString();
+  return url.pathname + url.search;
+}
+
+/** Go there as a browser's own "forward" does: the address is the state, and going back returns. */
+export function go(href) {
+  history.pushState(null, "", href);
+  dispatchEvent(new PopStateEvent("popstate", { state: null }));
+}
+
+/** A plain click moves within the page; anything else, such as a new tab, is left to the browser. */
+export function moving(link) {
+  link.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.button !== 0) return;
+    event.preventDefault();
+    go(link.getAttribute("href"));
+  });
+  return link;
+}
+
 // -- the live line -------------------------------------------------------------------------------
 
 /** One WebSocket per page, shared by every part that shows live data; comes back by itself. */

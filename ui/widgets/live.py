@@ -13,7 +13,7 @@ from ui.texts.words import english
 _STATIC = Path(__file__).parent.parent / "static"
 _PARTS = ("ui-core", "live-queue", "live-map", "live-situation", "live-bar", "live-detail", "live")
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
-_EVENTS = ("open", "reload", "go", "language")
+_EVENTS = ("reload",)
 
 
 @cache
