@@ -148,6 +148,8 @@ async def read_form(request: Request) -> Sent:
     except _BodyTooLarge:
         raise too_large from None
     except (HTTPException, MultiPartException) as error:
+        if isinstance(error, HTTPException) and error.status_code == too_large.status:
+            raise too_large from error
         raise Invalid("Không đọc được biểu mẫu. Hãy tải lại trang và thử lại.") from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

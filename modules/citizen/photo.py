@@ -52,7 +52,7 @@ def looks_like_picture(raw: bytes) -> bool:
 class Darkroom:
     """Develops a few pictures at a time, each in a process with limits of its own."""
 
-    def __init__(self, *, places: int = 2, wait_s: float = 20.0, timeout_s: float = 15.0) -> None:
+    def __init__(self, *, places: int = 2, wait_s: float = 20.0, timeout_s: float = 30.0) -> None:
         self._places = BoundedSemaphore(places)
         self._wait_s = wait_s
         self._timeout_s = timeout_s

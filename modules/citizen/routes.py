@@ -1,6 +1,6 @@
 """What anybody may ask of this centre without signing in: the form, where a position lies, and sending a report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -76,9 +76,17 @@ def _form_page(
         "own_area": context.centre.area_code,
         "privacy": privacy,
         "values": kept,
-        "problem": problem,
+        "problem": _told(problem, say) if problem else None,
     }
     return page("form.html", context, language, status=status, values=shown)
+
+
+def _told(problem: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "title": say(problem["title"]),
+        "detail": say(problem["detail"]),
+        "errors": problem.get("errors", ()),
+    }
 
 
 @router.get("/", response_class=Response)

@@ -150,6 +150,25 @@ ENGLISH = {
         "The photo has too many pixels (at most about 50 million). Choose a smaller one."
     ),
     "Vị trí thuộc {area}.": "The position lies in {area}.",
+    # problems
+    "Dữ liệu chưa hợp lệ": "Something is missing or wrong",
+    "Dữ liệu quá lớn": "Too large",
+    "Không nhận loại dữ liệu này": "This kind of file is not taken",
+    "Quá nhiều yêu cầu": "Too many requests",
+    "Chưa ghi nhận: hết dung lượng lưu trữ": "Not recorded: the centre's storage is full",
+    "Chưa ghi nhận: hệ thống tạm thời không đáp ứng": "Not recorded: the system does not answer for the moment",
+    "Không thực hiện được ở trạng thái hiện tại": "Not possible at present",
+    "Phản ánh lớn hơn 12 MB. Hãy chọn ảnh nhỏ hơn (tối đa 10 MB).": (
+        "The report is larger than 12 MB. Choose a smaller photo (at most 10 MB)."
+    ),
+    "Quá nhiều lần trong một phút từ mạng này. Hãy chờ một phút rồi thử lại.": (
+        "Too often within a minute from this network. Wait a minute and try again."
+    ),
+    "Đang chờ {centre} tiếp nhận.": "Waiting for {centre} to accept it.",
+    "Đường truyền tới {centre} đang gián đoạn; thông tin mới sẽ được gửi ngay khi nối lại.": (
+        "The line to {centre} is down; news will be sent as soon as it is back."
+    ),
+    "Lần liên lạc cuối: {time}.": "Last contact: {time}.",
     # statuses as a citizen reads them
     "Mới gửi": "Submitted",
     "Đã tiếp nhận": "Received",

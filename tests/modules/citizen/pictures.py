@@ -1,5 +1,6 @@
 """Pictures good and bad, made here so that no binary file stands in the repository."""
 
+import functools
 import io
 import struct
 import zlib
@@ -48,6 +49,7 @@ def jpeg_claiming(width, height):
     return bytes(raw)
 
 
+@functools.cache
 def not_pictures():
     return {
         "svg": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
@@ -66,6 +68,7 @@ def not_pictures():
     }
 
 
+@functools.cache
 def broken_pictures():
     good = noise((640, 480))
     return {
@@ -87,6 +90,7 @@ def png_text_bomb():
     return good[:33] + chunk + good[33:]
 
 
+@functools.cache
 def bombs():
     return {
         "png_200_megapixels": png_claiming(20_000, 10_000, bytes(1000)),

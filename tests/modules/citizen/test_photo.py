@@ -13,7 +13,7 @@ from tests.modules.citizen import pictures
 
 @pytest.fixture(scope="module")
 def darkroom():
-    return Darkroom()
+    return Darkroom(timeout_s=90)
 
 
 def open_clean(raw):
@@ -95,7 +95,7 @@ def test_too_many_pixels_are_refused_before_decoding(name, monkeypatch):
         photo_worker.develop(raw)
     monkeypatch.undo()
     with pytest.raises(PhotoRefused) as refused:
-        Darkroom().develop(raw)
+        Darkroom(timeout_s=90).develop(raw)
     assert refused.value.fault is PhotoFault.TOO_MANY_PIXELS
 
 
@@ -106,7 +106,7 @@ def test_a_file_over_the_limit_is_refused_without_a_process(darkroom):
 
 
 def test_the_largest_pictures_taken_fit_into_the_memory_given(darkroom):
-    plain = pictures.picture((6000, 6000), mode="RGBA", fmt="PNG", colour=(1, 2, 3, 200))
+    plain = pictures.picture((6000, 6000), mode="RGBA", fmt="PNG", colour=(1, 2, 3, 200), compress_level=1)
     progressive = pictures.picture((8000, 6200), progressive=True, subsampling=0)
     webp = pictures.picture((5000, 4000), mode="RGBA", fmt="WEBP", quality=1, method=0, colour=(1, 2, 3, 200))
     for raw in (plain, progressive, webp):
@@ -115,10 +115,10 @@ def test_the_largest_pictures_taken_fit_into_the_memory_given(darkroom):
 
 def test_the_worker_limits_itself():
     check = (
-        "import runpy, resource; w = runpy.run_path({path!r}); w['bound_this_process']();"
+        f"import runpy, resource; w = runpy.run_path({str(WORKER)!r}); w['bound_this_process']();"
         "print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_FSIZE)[0]);"
         "\ntry:\n bytearray(w['MEMORY_BYTES'])\nexcept MemoryError: print('bounded')"
-    ).format(path=str(WORKER))
+    )
     said = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout.split()
     assert said == [str(photo_worker.MEMORY_BYTES), "0", "bounded"]
 

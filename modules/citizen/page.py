@@ -1,0 +1,133 @@
+"""The operators' screen of citizens' reports: what came in, its photograph, and, for a reason, who reported."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import streamlit as st
+
+from ui.client import RefusedError
+from ui.widgets.plain import plain
+from ui.widgets.visitor import client, words
+
+_NAME = "citizen"
+_PAGE = 50
+_LOCAL = timezone(timedelta(hours=7))
+_REASON_LENGTH = 5
+
+Json = dict[str, Any]
+
+
+def show() -> None:
+    """List the reports of the visitor's area and open the one that was chosen."""
+    t = words()
+    st.header(t("Phản ánh của người dân"))
+    try:
+        found = client().module_get(_NAME, "api/desk/reports", limit=_PAGE, before=st.query_params.get("before"))
+    except RefusedError as refusal:
+        st.warning(plain(refusal.detail or refusal.title))
+        return
+    items: list[Json] = found["items"]
+    if not items:
+        st.info(t("Chưa có phản ánh nào trong địa bàn của tài khoản này."))
+        return
+    by_id = {str(item["incident_id"]): item for item in items}
+    asked = st.query_params.get("report")
+    chosen = st.selectbox(
+        t("Phản ánh"),
+        list(by_id),
+        index=list(by_id).index(asked) if asked in by_id else None,
+        format_func=lambda one: _line(by_id[one]),
+        placeholder=t("Chọn một phản ánh"),
+        key="citizen-report",
+    )
+    st.dataframe([_row(item) for item in items], hide_index=True, width="stretch")
+    if found.get("next_before"):
+        st.link_button(t("Cũ hơn"), f"?before={str(found['next_before']).replace('+', '%2B')}")
+    if chosen:
+        _one(by_id[chosen])
+
+
+def _line(item: Json) -> str:
+    return f"{item['number']} · {item['category_title']} · {_time(item['recorded_at'])}"
+
+
+def _time(moment: str | None) -> str:
+    return datetime.fromisoformat(moment).astimezone(_LOCAL).strftime("%H:%M %d/%m/%Y") if moment else "–"
+
+
+def _row(item: Json) -> Json:
+    t = words()
+    flags = [
+        t("quá hạn") if item["overdue"] else "",
+        t("khiếu nại, tố cáo") if item["is_complaint"] else "",
+        t("có thông tin cá nhân") if item["has_personal_data"] else "",
+        t("nơi khác") if item["is_elsewhere"] else "",
+        t("có ảnh") if item["has_photo"] else "",
+    ]
+    return {
+        t("Số"): item["number"],
+        t("Gửi lúc"): _time(item["recorded_at"]),
+        t("Lĩnh vực"): item["category_title"],
+        t("Mức độ"): item["severity_title"],
+        t("Trạng thái"): item["status_title"],
+        t("Nơi"): item["place_area_name"],
+        t("Lưu ý"): ", ".join(flag for flag in flags if flag),
+    }
+
+
+def _one(item: Json) -> None:
+    t = words()
+    st.subheader(f"{item['number']} · {plain(item['category_title'])}")
+    if item["is_complaint"]:
+        st.warning(
+            t(
+                "Có dấu hiệu khiếu nại, tố cáo: không xử lý ở đây. Hãy chuyển nơi tiếp công dân và từ chối với lý do đó; "
+                "nội dung không được gửi lên cấp trên."
+            )
+        )
+    if item["has_personal_data"]:
+        st.info(t("Nội dung có vẻ chứa thông tin cá nhân; bản gửi lên cấp trên đã được ẩn."))
+    if item["is_elsewhere"]:
+        st.info(t("Nơi xảy ra thuộc {area}, ngoài địa bàn.", area=plain(item["place_area_name"])))
+    st.text(item["description"])
+    if item["place"]:
+        st.text(item["place"])
+    st.caption(f"{plain(item['code'])} · {_time(item['recorded_at'])} · {plain(item['urgency_title'])}")
+    if item["has_photo"]:
+        picture = client().module_bytes(_NAME, f"api/desk/reports/{item['incident_id']}/photo")
+        st.image(picture, caption=t("Ảnh của người phản ánh"), width=480)
+    if item["rating"]:
+        st.text(t("Đánh giá của người dân: {rating}", rating=item["rating"]))
+    st.link_button(t("Mở sự cố"), f"incidents?incident={item['incident_id']}")
+    _identity(item)
+
+
+def _identity(item: Json) -> None:
+    """Who reported: only for a reason, which the node writes into its audit log before it answers."""
+    t = words()
+    if not item["has_identity"]:
+        erased = item["identity_erased_at"]
+        st.caption(
+            t("Danh tính đã xóa lúc {time}.", time=_time(erased)) if erased else t("Người phản ánh không để tên.")
+        )
+        return
+    with st.form(f"identity-{item['incident_id']}", clear_on_submit=True):
+        st.caption(t("Tên và số điện thoại được giữ kín. Xem phải có lý do; lý do và tên bạn được lưu vào nhật ký."))
+        reason = st.text_input(t("Lý do cần biết người phản ánh"), max_chars=500)
+        asked = st.form_submit_button(t("Xem người phản ánh"))
+    if not asked:
+        return
+    if len(reason.strip()) < _REASON_LENGTH:
+        st.error(t("Hãy ghi lý do (ít nhất 5 ký tự)."))
+        return
+    try:
+        told = client().module_post(
+            _NAME, f"api/desk/reports/{item['incident_id']}/identity", {"reason": reason.strip()}
+        )
+    except RefusedError as refusal:
+        st.error(plain(refusal.detail or refusal.title))
+        return
+    st.text(f"{told['name'] or '–'} · {told['phone'] or '–'}")
+
+
+show()
