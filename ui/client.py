@@ -90,20 +90,25 @@ class Client:
     def _ask(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
     ) -> object:
-        headers = {"Accept": "application/json", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
-        if self.origin:
-            scheme, _, host = self.origin.partition("://")
-            headers |= {"Origin": self.origin, "Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": scheme}
-        try:
-            answer = self.connection.request(method, path, params=query, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise NodeDownError(str(error)) from error
+        answer = self._send(method, path, query=query, body=body)
         content = _decoded(answer)
         if answer.status_code >= HTTPStatus.BAD_REQUEST:
             raise RefusedError(answer.status_code, content if isinstance(content, dict) else {})
         if content is None:
             raise NodeDownError(f"{path} answered no JSON")
         return content
+
+    def _send(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> httpx.Response:
+        headers = {"Accept": "application/json", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
+        if self.origin:
+            scheme, _, host = self.origin.partition("://")
+            headers |= {"Origin": self.origin, "Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": scheme}
+        try:
+            return self.connection.request(method, path, params=query, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise NodeDownError(str(error)) from error
 
 
 def _decoded(answer: httpx.Response) -> object:
@@ -121,6 +126,14 @@ def _items(answer: object, name: str) -> list[Json]:
 
 def _query(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _module_path(name: str, path: str) -> str:
+    """An address below a module; steps out of it are quoted away."""
+    parts = [_segment(part) for part in path.split("/")]
+    return "/".join(
+        ("/modules", _segment(name), *("%2E" * len(part) if part in {".", ".."} else part for part in parts))
+    )
 
 
 def _segment(text: str) -> str:

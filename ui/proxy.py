@@ -104,6 +104,11 @@ class Proxy:
     # -- the screens ------------------------------------------------------------------------------
 
     async def _dash(self, request: web.Request) -> web.StreamResponse:
+        if (
+            request.path == f"{DASH}/_stcore/health"
+        ):  # tells nothing but whether the screens run; asked before any login
+            ready = self.child is not None and self.child.ready
+            return web.Response(text="ok" if ready else "", status=200 if ready else HTTPStatus.SERVICE_UNAVAILABLE)
         visitor = await self._visitors.who(request.cookies)
         if visitor is None:
             return _stranger(request)

@@ -37,7 +37,8 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         "incidents": st.Page(incidents.show, title=t("Sự cố"), url_path="incidents"),
     }
     for path, title, file in module_pages(modules):
-        pages[path] = st.Page(file, title=title, url_path=path)
+        key = f"module:{path}"
+        pages[path] = st.Page(file, title=title if t(key) == key else t(key), url_path=path)
     current = st.navigation(list(pages.values()), position="hidden")
     here = current.url_path or "situation"
     if here == "situation" and "incident" in st.query_params:

@@ -244,6 +244,7 @@ class FakeNode:
 
     async def _situation(self, request):
         _, refusal = self._need(request)
+        self._refresh()
         return refusal or web.json_response(self.situation)
 
     async def _links(self, request):
