@@ -36,6 +36,9 @@ LONGEST_WAIT_S = 0.05
 REFRESH_S = 0.25
 FENCED_S = 60.0
 TOPIC = "links"
+# Ends that say nothing of a cause which this node could see in its own certificates, and ends that need no alarm.
+_UNSAID = frozenset({"UNREACHABLE", "CLOSED", "TLS_REFUSED"})
+_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO"})
 _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 
 
@@ -68,6 +71,7 @@ class Delivery:
             random=random,
             threads=ThreadPoolExecutor(4, thread_name_prefix="delivery"),
             on_grown=self._wake_streams,
+            on_news=lambda: self._in_loop(self._dirty.set),
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
         )
         self._on_change = on_change
@@ -167,7 +171,6 @@ class Delivery:
 
     def _ring(self, code: str, peer: str, subject: str, detail: str) -> None:
         self._house.ring(code, peer=peer, subject=subject, detail=detail)
-        self._in_loop(self._dirty.set)
 
     def _refused_at_gate(self, address: str, code: str, reason: str) -> None:
         self._ring("PEER_REFUSED", "", code, f"{code}: {reason} (from {address})")
@@ -197,11 +200,13 @@ class Delivery:
                 sealed = await self._house.write(
                     lambda session: self._sealer.seal(session, lanes), urgent=Lane.URGENT in lanes
                 )
+                failpoint("sealer.after_commit")
             except Exception:
                 log.exception("sealing failed; it is tried again")
+                for session in self._sessions.values():
+                    session.wake()
                 await self._house.clock.sleep(backoff.next_s())
                 continue
-            failpoint("sealer.after_commit")
             more = sealed.more
             self._wake_streams(sealed.streams)
 
@@ -252,14 +257,14 @@ class Delivery:
         """Note why there is no connection; where TLS said nothing, look at this node's own certificates."""
         house = self._house
         reason = error.reason
-        if error.code in ("UNREACHABLE", "CLOSED"):
+        if error.code in _UNSAID:
             found = await house.run(diagnose, house.keystore, house.clock.now(), house.registry.current)
             reason = "; ".join([reason, *found])
         name = parent.name or house.registry.current.parent_of(self.local_origin) or ""
         log.info("no connection to %s: %s: %s", name, error.code, reason)
         next_attempt_at = house.clock.now() + timedelta(seconds=wait_s)
         self._update(name, lambda state: _disconnected(state, error.code, reason, next_attempt_at))
-        if error.code not in ("UNREACHABLE", "CLOSED", "STOPPED", "SILENT"):
+        if error.code not in _QUIET:
             self._ring("PEER_REFUSED", name, error.code, f"{error.code}: {reason}")
 
     # the children ------------------------------------------------------------------------------------------------

@@ -61,14 +61,27 @@ Refused = Callable[[str, str, str], None]
 AddServices = Callable[[grpc.aio.Server], None]
 
 
+# What the core of gRPC says of a connection that did not come about, and what that means.
+_MEANINGS = (
+    ("Hostname Verification", "WRONG_PEER", "{0} is not the one who answers at that address"),
+    ("CERTIFICATE_VERIFY_FAILED", "FOREIGN_PEER", "who answers for {0} has no valid certificate of this federation"),
+    ("Socket closed", "TLS_REFUSED", "{0} closed the connection without a word, as TLS does with a bad certificate"),
+    ("Connection refused", "UNREACHABLE", "nobody listens at the address of {0}"),
+)
+
+
 def _over(error: grpc.aio.AioRpcError, peer: str) -> LinkError:
     """What the end of a call means; a refusal by the gate says its own code."""
-    code, separator, reason = (error.details() or "").partition(": ")
+    details = error.details() or ""
+    code, separator, reason = details.partition(": ")
     if separator and code.isascii() and code.replace("_", "").isupper():
         return LinkError(code, reason)
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return LinkError("UNREACHABLE", f"{peer} does not answer, or TLS refused the connection ({error.details()})")
-    return LinkError("CLOSED", f"{peer} ended the connection ({error.code().name}: {error.details()})")
+    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return LinkError("CLOSED", f"{peer} ended the connection ({error.code().name}: {details})")
+    for sign, meaning, sentence in _MEANINGS:
+        if sign in details:
+            return LinkError(meaning, f"{sentence.format(peer)} ({details})")
+    return LinkError("UNREACHABLE", f"{peer} does not answer ({details})")
 
 
 class _DialledChannel:

@@ -50,6 +50,7 @@ class House:
     random: Callable[[int], bytes]
     threads: ThreadPoolExecutor
     on_grown: Callable[[frozenset[StreamKey]], None]
+    on_news: Callable[[], None]
     waiting: Callable[[str], Mapping[str, int]]
     unfinished: set[Future[Any]] = field(default_factory=set)
 
@@ -83,6 +84,7 @@ class House:
 
     def _finished(self, future: Future[Any]) -> None:
         self.unfinished.discard(future)
+        self.on_news()
         if not future.cancelled() and future.exception() is not None:
             log.error("something to be noted could not be stored", exc_info=future.exception())
 

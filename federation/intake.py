@@ -76,6 +76,7 @@ class Intake:
             reason = "the frames could not be stored now; they are wanted again later"
             return [Refused(stream, "STORAGE", reason) for stream in {one.stream for one in arrivals}]
         failpoint("receiver.after_commit")
+        house.on_news()
         house.on_grown(frozenset(reply.stream for reply in replies if isinstance(reply, Ack)))
         return replies
 

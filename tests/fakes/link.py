@@ -104,7 +104,9 @@ class FakeLink:
 
     async def dial(self, address: str, name: str) -> FakeChannel:
         server, accept = self.net.servers.get(address, (None, None))
-        if server is None or accept is None or server.keystore.name != name:
+        if server is not None and server.keystore.name != name:
+            raise LinkError("WRONG_PEER", f"{name} is not the one who answers at {address}")
+        if server is None or accept is None:
             raise LinkError("UNREACHABLE", f"{name} does not answer at {address}")
         try:
             admission = server.gate.admit(self.keystore.tls_chain_pem, datetime.now(UTC))

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,11 +14,21 @@ from federation.ledger import PARENT, UP, Lane, append, down
 from federation.link import Link
 from federation.receiver import Handler, Inbound, Unacceptable
 from node.clock import SystemClock
+from pki.keystore import Keystore
 from pki.registry import RegistryFile
 from tests.fakes.authority import FakeFederation
 from tests.fakes.storage import FakeStorage
 
 PATIENCE_S = 30.0
+
+
+class ShiftedClock(SystemClock):
+    """The machine's clock, set wrong on purpose."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
 
 
 class Node:
@@ -39,13 +49,18 @@ class Node:
         self.storage = FakeStorage(file)
         self.applied: list[Inbound] = []
         self.registry: RegistryFile = self.federation.registry_file(self.code)
-        self.keystore = self.federation.keystore(self.code)
+        self.clock = ShiftedClock()
+        self.use(self.federation.keystore(self.code))
+
+    def use(self, keystore: Keystore) -> None:
+        """Begin with these keys, which a test may have forged."""
+        self.keystore = keystore
         self.delivery = Delivery(
             storage=self.storage,
-            keystore=self.keystore,
+            keystore=keystore,
             registry=self.registry,
             handlers={"test.note": self._apply, "test.bad": _refuse, "test.bug": _fail} | self.extra_handlers,
-            clock=SystemClock(),
+            clock=self.clock,
             random=os.urandom,
             on_change=self.changes.append,
         )

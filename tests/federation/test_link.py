@@ -117,7 +117,7 @@ async def test_somebody_else_at_the_address_is_not_taken_for_the_parent(side, wo
     port = await uncle.link.listen("127.0.0.1:0", uncle.accept)
     with pytest.raises(LinkError) as caught:
         await side("26374").link.dial(f"127.0.0.1:{port}", world.name("731"))
-    assert caught.value.code == "UNREACHABLE"
+    assert caught.value.code == "WRONG_PEER"
     assert uncle.channels == []
 
 
