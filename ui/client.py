@@ -79,6 +79,19 @@ class Client:
         """The centre's territory: code, name, point and radius of each area."""
         return _items(self._ask("GET", "/api/v1/territory"), "areas")
 
+    def module_get(self, name: str, path: str, **query: str | int | bool | None) -> Json:
+        """An object below a module's own address, `/modules/<name>/`."""
+        asked = {key: _query(value) for key, value in query.items() if value not in {None, ""}}
+        return self._object("GET", _module_path(name, path), query=asked)
+
+    def module_post(self, name: str, path: str, body: Json) -> Json:
+        """Ask a module to do something."""
+        return self._object("POST", _module_path(name, path), body=body)
+
+    def module_bytes(self, name: str, path: str) -> bytes:
+        """A picture or a file of a module."""
+        return self._accepted(self._send("GET", _module_path(name, path))).content
+
     def _object(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
     ) -> Json:
@@ -90,13 +103,17 @@ class Client:
     def _ask(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
     ) -> object:
-        answer = self._send(method, path, query=query, body=body)
-        content = _decoded(answer)
-        if answer.status_code >= HTTPStatus.BAD_REQUEST:
-            raise RefusedError(answer.status_code, content if isinstance(content, dict) else {})
+        content = _decoded(self._accepted(self._send(method, path, query=query, body=body)))
         if content is None:
             raise NodeDownError(f"{path} answered no JSON")
         return content
+
+    @staticmethod
+    def _accepted(answer: httpx.Response) -> httpx.Response:
+        if answer.status_code >= HTTPStatus.BAD_REQUEST:
+            content = _decoded(answer)
+            raise RefusedError(answer.status_code, content if isinstance(content, dict) else {})
+        return answer
 
     def _send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None
@@ -129,11 +146,11 @@ def _query(value: object) -> str:
 
 
 def _module_path(name: str, path: str) -> str:
-    """An address below a module; steps out of it are quoted away."""
-    parts = [_segment(part) for part in path.split("/")]
-    return "/".join(
-        ("/modules", _segment(name), *("%2E" * len(part) if part in {".", ".."} else part for part in parts))
-    )
+    """An address below a module; raises ValueError for one that would step out of it."""
+    parts = (name, *path.split("/"))
+    if not {".", "..", ""}.isdisjoint(parts):
+        raise ValueError(f"not an address below a module: {name!r} {path!r}")
+    return "/".join(("/modules", *map(_segment, parts)))
 
 
 def _segment(text: str) -> str:

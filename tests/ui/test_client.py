@@ -72,3 +72,13 @@ def test_lists_come_bare_or_wrapped(client, node):
     assert client.areas()[0]["code"] == "75"
     node.modules = {"items": node.modules}
     assert client.modules()[0]["name"] == "citizen"
+
+
+def test_a_modules_path_stays_below_the_module(client, node):
+    for path in ("../../api/v1/session", "a/./b", "", "/api"):
+        with pytest.raises(ValueError, match="below a module"):
+            client.module_get("citizen", path)
+    assert node.requests == []
+    with pytest.raises(RefusedError):
+        client.module_bytes("citizen", "api/desk/reports/1/photo")
+    assert node.requests[-1][1] == "/modules/citizen/api/desk/reports/1/photo"
