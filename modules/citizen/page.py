@@ -81,8 +81,8 @@ def _one(item: Json) -> None:
     if item["is_complaint"]:
         st.warning(
             t(
-                "Có dấu hiệu khiếu nại, tố cáo: không xử lý ở đây. Hãy chuyển nơi tiếp công dân và từ chối với lý do đó; "
-                "nội dung không được gửi lên cấp trên."
+                "Có dấu hiệu khiếu nại, tố cáo: không xử lý ở đây. Hãy chuyển nơi tiếp công dân và từ chối "
+                "với lý do đó; nội dung không được gửi lên cấp trên."
             )
         )
     if item["has_personal_data"]:
