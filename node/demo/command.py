@@ -49,11 +49,15 @@ def check(
     reports: Annotated[int, typer.Option(min=24, max=1000, help="How many citizens' reports to send.")] = 90,
     latency_samples: Annotated[int, typer.Option(min=5, max=200, help="How many reports to time.")] = 20,
     folder: Annotated[Path | None, typer.Option(help="Where to run; by default a temporary folder.")] = None,
+    *,
+    browser: Annotated[bool, typer.Option(help="Measure in a browser's pages, where there is one.")] = True,
 ) -> None:
     """Check the whole federation without a person; one line of JSON last, exit status 0 only if all held."""
     console = Console(stderr=True)
     where = folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="lienthong-check-"))
-    wishes = CheckWishes(folder=where, data=data or SHARED_DATA, reports=reports, latency_samples=latency_samples)
+    wishes = CheckWishes(
+        folder=where, data=data or SHARED_DATA, reports=reports, latency_samples=latency_samples, with_browser=browser
+    )
     verdict = asyncio.run(run_check(wishes, SystemClock(), console))
     typer.echo(as_line(verdict))
     raise typer.Exit(0 if verdict["ok"] else 1)

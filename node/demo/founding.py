@@ -26,7 +26,7 @@ def lay(sites: Sites, clock: Clock) -> Authority:
         authority = Authority.load(sites.authority)
     else:
         authority = create_issuing(sites.root_of_trust, sites.authority, now=now)
-    for centre in (*sites.plan.centres, sites.plan.newcomer):
+    for centre in sites.plan.centres:
         registry = authority.registry
         if registry.by_code(centre.code) is None:
             parent = registry.by_code(centre.parent) if centre.parent else None

@@ -1,5 +1,6 @@
 """The people at the desks: they take what lies before them and pass it upwards, over and over."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from node.clock import Clock
 from node.demo.check.office import Office
 
 _AGAIN_S = 0.15
+_AT_ONCE = 4
 
 
 async def pass_upwards(office: Office, clock: Clock, *, has_parent: bool) -> None:
@@ -18,8 +20,10 @@ async def pass_upwards(office: Office, clock: Clock, *, has_parent: bool) -> Non
     """
     while True:
         try:
-            for incident in await office.incidents(open_only=True):
-                await _next_step(office, incident, has_parent=has_parent)
+            waiting = await office.incidents(open_only=True)
+            for at in range(0, len(waiting), _AT_ONCE):
+                steps = (_next_step(office, one, has_parent=has_parent) for one in waiting[at : at + _AT_ONCE])
+                await asyncio.gather(*steps)
         except httpx.TransportError:
             await clock.sleep(_AGAIN_S)
         except httpx.HTTPStatusError as error:
@@ -41,8 +45,11 @@ async def _next_step(office: Office, incident: dict[str, Any], *, has_parent: bo
         return
     if incident["status"] in {"new", "reopened"} and not await office.act(incident, "receive"):
         return
-    if incident["status"] == "received" and not await office.act(
-        incident, "triage", severity=str(incident["severity"])
+    is_own = incident["origin"]["code"] == office.site.centre.code
+    if (
+        is_own
+        and incident["status"] == "received"
+        and not await office.act(incident, "triage", severity=str(incident["severity"]))
     ):
         return
     await office.act(incident, "escalate", cause="capacity", note="Vượt khả năng xử lý tại chỗ")

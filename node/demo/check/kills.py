@@ -19,8 +19,8 @@ _FLIGHT_WITHIN_S = 15.0
 _DEATH_WITHIN_S = 30.0
 # The receiver's transaction of the n-th frame after the start: records stored, effects done, nothing committed yet.
 # Each transaction before it is slowed down, so that the senders' own count of what is in flight can be read.
-_IN_COMMIT = "receiver.before_commit:kill@4"
-_SLOWLY = "receiver.before_cursor:delay=200"
+_IN_COMMIT = "receiver.before_commit:kill@3"
+_SLOWLY = "receiver.before_cursor:delay=500"
 
 
 async def kill_the_receiver(scene: Scene, district: str, requests: Sequence[Request]) -> None:
@@ -61,7 +61,7 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
 
     async def died() -> bool:
         nonlocal in_flight
-        seen = sum([await office.in_flight(scene.offices[district].name) for office in neighbours])
+        seen = sum(await asyncio.gather(*(one.in_flight(scene.offices[district].name) for one in neighbours)))
         if scene.running.children.pid(district) is not None:
             in_flight = seen
             return False

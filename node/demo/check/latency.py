@@ -44,10 +44,9 @@ def browser_path() -> str | None:
     return next((path for name in _BROWSERS if (path := shutil.which(name))), None)
 
 
-async def measure(scene: Scene, commune: str, requests: Sequence[Request]) -> None:
+async def measure(scene: Scene, commune: str, requests: Sequence[Request], browser: str | None) -> None:
     """Send grave reports one after the other and watch three tiers; p50 and p99 in milliseconds by tier."""
     path = _upwards(scene, commune)
-    browser = browser_path()
     watching = _pages(scene, path, browser) if browser else _sockets(scene, path)
     took: dict[str, list[float]] = {code: [] for code in path}
     async with watching as seen:

@@ -11,6 +11,7 @@ from node.demo.check.scene import Scene
 
 _AT_ONCE = 3
 _PHOTO_EVERY = 8
+_TELL_EVERY_S = 4.0
 
 
 async def report(scene: Scene, requests: Iterable[Request]) -> None:
@@ -51,8 +52,15 @@ async def desks_at_work(scene: Scene, codes: Sequence[str] | None = None) -> Asy
 async def everything_is_above(scene: Scene, *, within_s: float) -> None:
     """Wait until the province answers for every report that a citizen was promised."""
 
+    told_s = scene.clock.monotonic()
+
     async def complete() -> bool:
+        nonlocal told_s
         there = {incident["id"]: incident["custody"]["holder"]["name"] for incident in await scene.province.incidents()}
-        return all(there.get(receipt.incident_id) == scene.province.name for receipt in scene.receipts)
+        arrived = sum(there.get(receipt.incident_id) == scene.province.name for receipt in scene.receipts)
+        if scene.clock.monotonic() - told_s > _TELL_EVERY_S:
+            told_s = scene.clock.monotonic()
+            scene.tell(f"{arrived} of {len(scene.receipts)} at the province")
+        return arrived == len(scene.receipts)
 
     await scene.until("every report at the province", complete, within_s=within_s, again_s=0.4)

@@ -5,7 +5,8 @@ from node.demo.check.load import desks_at_work
 from node.demo.check.office import Office
 from node.demo.check.requests import Request
 from node.demo.check.scene import DidNotHold, Scene
-from node.demo.founding import enrol
+from node.demo.check.shell import run_python
+from node.demo.children import REPOSITORY
 from node.demo.ports import LOOPBACK
 from node.demo.running import ensure_accounts
 from node.demo.sites import Site, write_settings
@@ -20,8 +21,7 @@ async def promote(scene: Scene, code: str, request: Request) -> None:
     changed = _change_settings(site)
     scene.running.start_node(site)
     await scene.running.ready(site)
-    await enrol(scene.sites, newcomer, scene.authority, scene.clock)
-    write_settings(scene.sites, newcomer)
+    await _join_below(scene, site, newcomer)
     scene.running.start_node(newcomer)
     await scene.running.ready(newcomer)
     person = scene.people[newcomer.centre.code, "operator"]
@@ -50,6 +50,21 @@ async def promote(scene: Scene, code: str, request: Request) -> None:
         "tiers_travelled": len(path),
     }
     scene.tell(f"{site.centre.title} works as an OC; a report from {newcomer.centre.title} reached the province")
+
+
+async def _join_below(scene: Scene, above: Site, newcomer: Site) -> None:
+    """The commands of docs/first-node.md; the token comes from the top, which is two steps above the new district."""
+    write_settings(scene.sites, newcomer)
+    centre, token = newcomer.centre, scene.scratch("token") / f"{newcomer.centre.code}.token"
+    top = scene.sites[scene.plan.root.code].settings
+    planned = ("--title", centre.title, "--tier", centre.tier, "--parent", above.centre.code)
+    await _node("pki", "plan", "--config", str(top), centre.code, *planned)
+    await _node("pki", "token", "--config", str(top), centre.code, "--out", str(token))
+    await _node("enrol", "--config", str(newcomer.settings), "--token-file", str(token))
+
+
+async def _node(*arguments: str) -> None:
+    await run_python(REPOSITORY, "-m", "node", *arguments)
 
 
 def _change_settings(site: Site) -> list[str]:

@@ -1,13 +1,12 @@
 """The province's stored bytes, proved by a process that has the verifier's folder and one certificate."""
 
-import asyncio
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from node.demo.check.scene import DidNotHold, Scene
+from node.demo.check.shell import run_python
 from node.demo.children import REPOSITORY
 
 # -I: no checkout, no environment, no user site; the folder beside it holds the verifier, the bundle and root.pem.
@@ -26,8 +25,8 @@ async def prove(scene: Scene) -> None:
     shutil.copy(scene.sites.root_of_trust / "root.pem", folder / "root.pem")
     settings = scene.sites[scene.plan.root.code].settings
     bundle = folder / "province.zip"
-    await _run(REPOSITORY, "-m", "node", "evidence", "frames", "--config", str(settings), "--out", str(bundle))
-    good = json.loads(await _run(folder, "-I", "-c", _RUN, bundle.name, "--root", "root.pem", "--json"))
+    await run_python(REPOSITORY, "-m", "node", "evidence", "frames", "--config", str(settings), "--out", str(bundle))
+    good = json.loads(await run_python(folder, "-I", "-c", _RUN, bundle.name, "--root", "root.pem", "--json"))
     _check_counts(scene, good)
     scene.found["verified"] = {
         "frames": sum(one["frames"] for one in good["centres"].values()),
@@ -55,24 +54,9 @@ async def _check_refusal(scene: Scene, folder: Path, bundle: bytes) -> None:
     at = raw.index(scene.receipts[0].mark.encode()) + 1
     raw[at] ^= 1
     (folder / "altered.zip").write_bytes(raw)
-    answer = json.loads(await _run(folder, "-I", "-c", _RUN, "altered.zip", "--root", "root.pem", "--json", expected=1))
+    answer = json.loads(
+        await run_python(folder, "-I", "-c", _RUN, "altered.zip", "--root", "root.pem", "--json", expected=1)
+    )
     if answer["ok"] or not answer["faults"]:
         raise DidNotHold("the verifier believed a bundle in which a byte was changed")
     scene.found["altered_bundle"] = answer["faults"][0]["title"]
-
-
-async def _run(folder: Path, *arguments: str, expected: int = 0) -> str:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *arguments,
-        cwd=folder,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, problem = await process.communicate()
-    if process.returncode != expected:
-        raise DidNotHold(
-            f"{' '.join(arguments[:4])} ended with {process.returncode}: {(problem or out).decode()[-600:]}"
-        )
-    return out.decode()

@@ -38,6 +38,7 @@ class Wishes:
     data: Path | None
     reports: int
     latency_samples: int
+    with_browser: bool = True
 
 
 async def check(wishes: Wishes, clock: Clock, console: Console) -> dict[str, Any]:
@@ -47,7 +48,7 @@ async def check(wishes: Wishes, clock: Clock, console: Console) -> dict[str, Any
     found: dict[str, Any] = {}
 
     def tell(text: str) -> None:
-        console.print(f"[dim]{clock.monotonic() - begun_s:6.1f} s[/]  {text}")
+        console.print(f"[dim]{clock.monotonic() - begun_s:6.1f} s[/]  {text}", soft_wrap=True, highlight=False)
 
     try:
         await _run(wishes, clock, tell, found)
@@ -76,7 +77,8 @@ async def _run(wishes: Wishes, clock: Clock, tell: Callable[[str], None], found:
     plan = replace(plan, newcomer=replace(plan.newcomer, parent=_TO_BE_PROMOTED))
     sites = place(wishes.folder, plan, habit=False)
     running = Running(sites, clock, tell)
-    screens = _screens(plan) if latency.browser_path() else ()
+    browser = latency.browser_path() if wishes.with_browser else None
+    screens = tuple(centre.code for centre in plan.centres if centre.dashboard) if browser else ()
     try:
         authority = await asyncio.to_thread(lay, sites, clock)
         everybody = people(sites.accounts, (*plan.centres, plan.newcomer))
@@ -105,16 +107,12 @@ async def _run(wishes: Wishes, clock: Clock, tell: Callable[[str], None], found:
                 tell=tell,
                 found=found,
             )
-            await _story(scene, wishes)
+            await _story(scene, wishes, browser)
     finally:
         await running.children.stop(patience_s=6.0)
 
 
-def _screens(plan: DemoPlan) -> tuple[str, ...]:
-    return tuple(centre.code for centre in plan.centres if centre.dashboard)
-
-
-async def _story(scene: Scene, wishes: Wishes) -> None:
+async def _story(scene: Scene, wishes: Wishes, browser: str | None) -> None:
     plan = scene.plan
     watched = next(centre for centre in plan.leaves() if centre.dashboard)
     district = watched.parent
@@ -124,7 +122,7 @@ async def _story(scene: Scene, wishes: Wishes) -> None:
     scene.tell(f"{len(requests)} reports from: {source}")
     await _all_linked(scene)
 
-    await latency.measure(scene, watched.code, _grave(scene, watched.code, wishes.latency_samples))
+    await latency.measure(scene, watched.code, _grave(scene, watched.code, wishes.latency_samples), browser)
     scene.tell(f"latency: {scene.found['latency_ms']}")
 
     theirs = [one for one in requests if plan.centre(one.commune).parent == district]
