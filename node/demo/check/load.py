@@ -51,7 +51,6 @@ async def desks_at_work(scene: Scene, codes: Sequence[str] | None = None) -> Asy
 
 async def everything_is_above(scene: Scene, *, within_s: float) -> None:
     """Wait until the province answers for every report that a citizen was promised."""
-
     told_s = scene.clock.monotonic()
 
     async def complete() -> bool:
