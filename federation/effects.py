@@ -14,7 +14,7 @@ from federation.alarm import raise_alarm
 from federation.failpoint import failpoint
 from federation.frame import Frame, Inbound, Record, decode_record, inbound, parse_frame, to_us
 from federation.ledger import observe_hlc
-from federation.trouble import is_storage_failure
+from federation.trouble import is_storage_failure, is_transaction_lost
 
 Handler = Callable[[Session, Inbound], None]
 log = logging.getLogger(__name__)
@@ -84,25 +84,27 @@ class Effects:
         """Apply all in one savepoint, the ordinary case; False, with nothing done, if one of them fails."""
         if len(items) == 1:
             return False
+        connection = session.connection()
         try:
             with session.begin_nested():
                 for item in items:
                     self._handle(session, item)
         except Exception as error:
-            if is_storage_failure(error):
+            if is_storage_failure(error) or is_transaction_lost(connection):
                 raise
             return False
         return True
 
     def _apply_alone(self, session: Session, item: Inbound) -> Unacceptable | None:
         """Apply one record in its own savepoint; why not, if that cannot be done."""
+        connection = session.connection()
         try:
             with session.begin_nested():
                 self._handle(session, item)
         except Unacceptable as error:
             return error
         except Exception as error:
-            if is_storage_failure(error):
+            if is_storage_failure(error) or is_transaction_lost(connection):
                 raise
             log.exception("the handler of %s failed on record %s of %s", item.kind, item.rid, item.origin)
             return Unacceptable("HANDLER", f"{type(error).__name__}: {error}")

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -23,3 +24,9 @@ def is_storage_failure(error: BaseException) -> bool:
         code = getattr(error.orig, "sqlite_errorcode", _SQLITE_ERROR) & _PRIMARY
         return isinstance(error, (OperationalError, InternalError)) and code != _SQLITE_ERROR
     return isinstance(error, (OperationalError, InterfaceError, InternalError))
+
+
+def is_transaction_lost(connection: Connection) -> bool:
+    """Whether the database ended the transaction by itself, as SQLite does on a full disk: nothing may follow in it."""
+    raw = connection.connection.dbapi_connection
+    return isinstance(raw, sqlite3.Connection) and not raw.in_transaction

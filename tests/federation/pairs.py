@@ -15,6 +15,7 @@ from federation.ledger import UP, Lane, Sealer, append
 from federation.receipt import Ack, open_ack, sign_ack
 from federation.receiver import Handler, Inbound, Receiver, Refused, Unacceptable
 from federation.sender import Sender
+from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
 from pki.keystore import Keystore
 from tests.fakes.authority import FakeFederation
@@ -54,7 +55,10 @@ HANDLERS: dict[str, Handler] = {"test.note": keep, "test.no": keep_then_refuse, 
 class Centre:
     """One side of a pair: keys, a database, and a receiver for what its neighbours bring."""
 
-    def __init__(self, world: FakeFederation, code: str, folder: Path) -> None:
+    def __init__(
+        self, world: FakeFederation, code: str, folder: Path, open_storage: Callable[[Path], Storage] = FakeStorage
+    ) -> None:
+        self.open_storage = open_storage
         self.world = world
         self.code = code
         self.file = folder / f"{code}.db"
@@ -64,7 +68,7 @@ class Centre:
         self.open()
 
     def open(self) -> None:
-        self.storage = FakeStorage(self.file)
+        self.storage = self.open_storage(self.file)
         _effects_metadata.create_all(self.storage.engine)
         self.sealer = Sealer(self.keystore, os.urandom, now)
         self.receiver = Receiver(name=self.name, registry=lambda: self.world.registry, handlers=self.handlers)
