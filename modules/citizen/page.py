@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -16,10 +17,50 @@ _REASON_LENGTH = 5
 
 Json = dict[str, Any]
 
+_ENGLISH = {
+    "Phản ánh của người dân": "Citizens' reports",
+    "Chưa có phản ánh nào trong địa bàn của tài khoản này.": "No report yet in the area of this account.",
+    "Phản ánh": "Report",
+    "Chọn một phản ánh": "Choose a report",
+    "Cũ hơn": "Older",
+    "quá hạn": "overdue",
+    "khiếu nại, tố cáo": "complaint, denunciation",
+    "có thông tin cá nhân": "personal data",
+    "nơi khác": "elsewhere",
+    "có ảnh": "photo",
+    "Số": "Number",
+    "Gửi lúc": "Sent at",
+    "Lĩnh vực": "Category",
+    "Mức độ": "Severity",
+    "Trạng thái": "Status",
+    "Nơi": "Place",
+    "Lưu ý": "Note",
+    "Có dấu hiệu khiếu nại, tố cáo: không xử lý ở đây. Hãy chuyển nơi tiếp công dân và từ chối "
+    "với lý do đó; nội dung không được gửi lên cấp trên.": (
+        "This looks like a complaint or denunciation: it is not handled here. Hand it to the citizens' reception and "
+        "refuse it with that reason; its words are not sent upward."
+    ),
+    "Nội dung có vẻ chứa thông tin cá nhân; bản gửi lên cấp trên đã được ẩn.": (
+        "The words seem to hold personal data; they are hidden in what is sent upward."
+    ),
+    "Nơi xảy ra thuộc {area}, ngoài địa bàn.": "The place lies in {area}, outside of our area.",
+    "Ảnh của người phản ánh": "The reporter's photo",
+    "Đánh giá của người dân: {rating}": "The citizen's rating: {rating}",
+    "Mở sự cố": "Open the incident",
+    "Danh tính đã xóa lúc {time}.": "The identity was deleted at {time}.",
+    "Người phản ánh không để tên.": "The reporter left no name.",
+    "Tên và số điện thoại được giữ kín. Xem phải có lý do; lý do và tên bạn được lưu vào nhật ký.": (
+        "Name and telephone are kept closed. To see them takes a reason; the reason and your name are logged."
+    ),
+    "Lý do cần biết người phản ánh": "Why you need to know who reported",
+    "Xem người phản ánh": "Show who reported",
+    "Hãy ghi lý do (ít nhất 5 ký tự).": "Give a reason (at least 5 characters).",
+}
+
 
 def show() -> None:
     """List the reports of the visitor's area and open the one that was chosen."""
-    t = words()
+    t = words(_ENGLISH)
     st.header(t("Phản ánh của người dân"))
     try:
         found = client().module_get(_NAME, "api/desk/reports", limit=_PAGE, before=st.query_params.get("before"))
@@ -42,7 +83,7 @@ def show() -> None:
     )
     st.dataframe([_row(item) for item in items], hide_index=True, width="stretch")
     if found.get("next_before"):
-        st.link_button(t("Cũ hơn"), f"?before={str(found['next_before']).replace('+', '%2B')}")
+        st.link_button(t("Cũ hơn"), f"?before={quote(str(found['next_before']))}")
     if chosen:
         _one(by_id[chosen])
 
@@ -56,7 +97,7 @@ def _time(moment: str | None) -> str:
 
 
 def _row(item: Json) -> Json:
-    t = words()
+    t = words(_ENGLISH)
     flags = [
         t("quá hạn") if item["overdue"] else "",
         t("khiếu nại, tố cáo") if item["is_complaint"] else "",
@@ -76,7 +117,7 @@ def _row(item: Json) -> Json:
 
 
 def _one(item: Json) -> None:
-    t = words()
+    t = words(_ENGLISH)
     st.subheader(f"{item['number']} · {plain(item['category_title'])}")
     if item["is_complaint"]:
         st.warning(
@@ -104,7 +145,7 @@ def _one(item: Json) -> None:
 
 def _identity(item: Json) -> None:
     """Who reported: only for a reason, which the node writes into its audit log before it answers."""
-    t = words()
+    t = words(_ENGLISH)
     if not item["has_identity"]:
         erased = item["identity_erased_at"]
         st.caption(

@@ -102,7 +102,7 @@ ENGLISH = {
     "Tải lại": "Reload",
     "Bạn đánh giá kết quả thế nào?": "How do you rate the result?",
     "Hài lòng": "Satisfied",
-    "Chấp nhận được": "Acceptable",
+    "Chấp nhận": "Acceptable",
     "Không hài lòng": "Not satisfied",
     "Gửi đánh giá": "Send the rating",
     "Nhận xét (không bắt buộc)": "Comment (optional)",
@@ -185,6 +185,23 @@ ENGLISH = {
     "Đã công khai": "Published",
     "Đã đánh giá": "Rated",
     "Đóng": "Closed",
+    # what centres do, in a timeline
+    "Ghi nhận": "Recorded",
+    "Tiếp nhận": "Received",
+    "Phân loại": "Triaged",
+    "Chuyển xử lý": "Assigned",
+    "Bắt đầu xử lý": "Work begun",
+    "Đồng ý gia hạn": "Extension granted",
+    "Không đồng ý gia hạn": "Extension denied",
+    "Xin rút lại": "Asked back",
+    "Nhận xử lý": "Accepted",
+    "Không nhận, trả lại": "Returned",
+    "Được trả lại": "Returned",
+    "Đã xử lý xong": "Resolved",
+    "Trình công khai": "Publication proposed",
+    "Duyệt công khai": "Published",
+    "Đánh giá": "Rated",
+    "Ghi chú diễn biến": "Note",
 }
 
 

@@ -38,7 +38,7 @@
     form.querySelectorAll("[aria-invalid]").forEach((field) => field.removeAttribute("aria-invalid"));
     for (const error of errors) {
       const link = document.createElement("a");
-      link.href = "#" + error.field;
+      link.href = "#" + (error.field === "photo" ? "photo-group" : error.field);
       link.textContent = error.message;
       const item = document.createElement("li");
       item.append(link);
@@ -86,6 +86,7 @@
   // photo ------------------------------------------------------------------------------------------------------
   const input = byId("photo");
   const preview = byId("preview");
+  input.hidden = true; // the two buttons open it
   const showPhoto = (blob) => {
     photo = blob;
     if (preview.src) URL.revokeObjectURL(preview.src);

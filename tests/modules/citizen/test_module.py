@@ -11,7 +11,8 @@ from modules.citizen.kinds import CATEGORIES, EMERGENCY_NUMBERS, URGENCIES
 from modules.citizen.module import MODULE
 from modules.citizen.tables import metadata
 from modules.citizen.wording import HIDDEN, has_personal_data, is_complaint, tidy, without_personal_data
-from node.incident.value import Severity
+from node.incident.steps import ACT_TITLES, RATINGS
+from node.incident.value import Severity, Status
 
 FOLDER = Path(__file__).resolve().parents[3] / "modules" / "citizen"
 
@@ -42,7 +43,8 @@ def test_life_in_danger_always_rises_and_a_normal_report_never():
 
 def test_every_title_has_english():
     titles = [one.title for one in (*CATEGORIES.values(), *URGENCIES.values())]
-    titles += [purpose for _, purpose in EMERGENCY_NUMBERS]
+    titles += [purpose for _, purpose in EMERGENCY_NUMBERS] + [title for _, title in RATINGS]
+    titles += [status.label for status in Status] + [ACT_TITLES[act] for act in ACT_TITLES]
     assert [title for title in titles if title not in texts.ENGLISH] == []
 
 
