@@ -100,7 +100,13 @@ def _closed_file(url: URL) -> URL:
 
 def _writer_pragmas(raw: sqlite3.Connection, _record: object) -> None:
     raw.isolation_level = None  # the begin event starts transactions, not the driver
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=1000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "wal_autocheckpoint=1000",
+        "journal_size_limit=67108864",
+    ):
         raw.execute(f"PRAGMA {pragma}").close()
 
 

@@ -58,7 +58,8 @@ def server(app: FastAPI) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=True,  # a proxy of this machine says who asks; nobody else is believed
+        forwarded_allow_ips=["127.0.0.1", "::1"],
         ws_max_size=LARGEST_MESSAGE,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=GRACE_S,

@@ -1,4 +1,4 @@
-"""The live connection of a screen: the situation and the incidents when they change, and a tick while they do not.
+"""The live connection of a screen: the situation and the incidents when they change, and a tick every two seconds.
 
 A screen tells a dead link from a quiet centre by the tick. Changes are gathered: at most five pictures a second leave,
 and screens of people with the same rights share the making of one. A screen that does not read is dropped, so that it
@@ -64,9 +64,10 @@ class Live:
         self._loop = asyncio.get_running_loop()
         seq, shown = 0, -1
         last: dict[str, Any] = {}
+        tick_at = self._clock.monotonic() + TICK_S
         while True:
             version, changed = self._version, self._changed
-            messages: list[dict[str, Any]] = [{"type": "tick"}]
+            messages: list[dict[str, Any]] = []
             if version != shown:
                 fresh = await self._picture(principal, version)
                 messages = [
@@ -75,15 +76,18 @@ class Live:
                     if shown < 0 or kind == "situation" or data != last.get(kind)
                 ]
                 shown, last = version, fresh
+            if self._clock.monotonic() >= tick_at:
+                messages.append({"type": "tick"})
+                tick_at = self._clock.monotonic() + TICK_S
             for message in messages:
                 await send({**message, "seq": seq, "at": self._clock.now().isoformat()})
                 seq += 1
             await self._clock.sleep(APART_S)
-            await self._wait(changed)
+            await self._wait(changed, max(0.0, tick_at - self._clock.monotonic()))
 
-    async def _wait(self, changed: asyncio.Event) -> None:
+    async def _wait(self, changed: asyncio.Event, tick_s: float) -> None:
         """Wait for a change, or until it is time for a tick."""
-        tick = asyncio.ensure_future(self._clock.sleep(TICK_S - APART_S))
+        tick = asyncio.ensure_future(self._clock.sleep(tick_s))
         news = asyncio.ensure_future(changed.wait())
         try:
             await asyncio.wait({tick, news}, return_when=asyncio.FIRST_COMPLETED)

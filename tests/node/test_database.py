@@ -1,5 +1,8 @@
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, wait
 from contextlib import closing
@@ -259,6 +262,36 @@ def test_a_history_that_the_code_does_not_know_is_named(tmp_path):
         database.write(lambda session: session.execute(text("UPDATE alembic_node SET version_num = 'node_9999'")))
         with pytest.raises(SchemaError, match="'node'"):
             migrate(database.engine, [NODE])
+
+
+WRITES = """
+import sys
+from federation.failpoint import arm
+from node.clock import SystemClock
+from node.database import Database
+from sqlalchemy import text
+arm(sys.argv[2])
+database = Database(sys.argv[1], SystemClock())
+for number in range(100):
+    database.write(lambda session: session.execute(text(f"INSERT INTO t VALUES ({number})")))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("point", "kept"), [("database.before_commit:kill@6", 5), ("database.after_commit:kill@6", 6)])
+def test_what_was_answered_survives_a_kill_around_the_commit(tmp_path, point, kept):
+    url = f"sqlite:///{tmp_path / 'node.db'}"
+    with closing(sqlite3.connect(tmp_path / "node.db")) as made:
+        made.execute("CREATE TABLE t (n INTEGER)")
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES, url, point], cwd=TOP, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    answered = [int(line) for line in done.stdout.split()]
+    with closing(sqlite3.connect(tmp_path / "node.db")) as after:
+        rows = [row[0] for row in after.execute("SELECT n FROM t ORDER BY n")]
+    assert answered == list(range(5))
+    assert rows == list(range(kept))
 
 
 def test_one_process_writes_in_a_postgresql_database(postgresql):

@@ -92,6 +92,18 @@ async def test_a_quiet_centre_ticks_every_two_seconds(made):
     assert pictures.made == 1
 
 
+async def test_a_restless_centre_ticks_as_well(made):
+    hub, pictures, clock, screen = made
+    for number in range(1, 16):
+        pictures.value = number
+        hub.touch()
+        await settle()
+        clock.advance(APART_S)
+        await settle()
+    assert screen.types.count("tick") == 1
+    assert screen.types.count("situation") > 10
+
+
 async def test_many_changes_make_few_pictures(made):
     hub, pictures, clock, screen = made
     for number in range(1, 51):
