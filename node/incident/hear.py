@@ -219,9 +219,9 @@ def _custody_heard(session: Session, incident: Incident, page: Page, ear: Ear) -
     if news.answer is not None and news.answer.giver == me and page.is_outer:
         heard = custody_rules.hear_answer(custody, news.answer, me=me, receiver=record.origin, now=ear.now)
         return replace(incident, custody=heard)
-    if news.claim is None:
-        return incident
     claim = news.claim
+    if claim is None or record.origin not in {custody.holder, custody.offered_to}:
+        return incident
     heard = custody_rules.told(
         custody, me=me, holder=claim.holder, offered_to=claim.offered_to, term=claim.term, now=ear.now
     )
@@ -232,6 +232,8 @@ def _offer_heard(session: Session, incident: Incident, page: Page, ear: Ear) -> 
     me, claim, giver = ear.centre.name, page.news.claim, page.record.origin
     if claim is None or claim.holder != giver or claim.offered_to != me:
         raise Unacceptable("INVALID", "an offer that does not say who offers to whom")
+    if giver not in {incident.custody.holder, incident.custody.offered_to}:
+        raise Unacceptable("NOT_HOLDER", f"{giver} offers what, by its holder's signed word, it was never offered")
     incident = replace(incident, offer_rid=page.record.rid)
     if rows.decision(session, incident.id, giver, claim.term) is not None:
         return incident
