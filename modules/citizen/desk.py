@@ -196,7 +196,7 @@ def identity(request: Request, principal: Discloser, incident_id: UUID, asked: D
 
 @router.post("/reports/{incident_id}/proposal")
 def propose(request: Request, principal: Actor, incident_id: UUID, asked: Publication) -> dict[str, Any]:
-    """Submit a resolved report for publication (chờ duyệt)."""
+    """Propose a resolved report: it is then awaiting approval (chờ duyệt)."""
     context = _node(request)
     _in_scope(request, principal, incident_id)
     text = context.database.write(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 LANGUAGES = ("vi", "en")
 
 ENGLISH = {
-    "Phản ánh hiện trường": "Report a problem",
+    "Phản ánh hiện trường": "Field report",
     "Bỏ qua, tới mẫu gửi phản ánh": "Skip to the form",
     "Tra cứu phản ánh": "Track a report",
     "Gửi phản ánh": "Send a report",
