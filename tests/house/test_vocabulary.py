@@ -1,6 +1,7 @@
 """One English word for each Vietnamese term, in the screens, the documents and the code (docs/vocabulary.md)."""
 
 import ast
+import json
 import re
 from dataclasses import dataclass
 
@@ -67,12 +68,47 @@ def forbidden_names(name: str, module: ast.Module, rows: list[Term]) -> list[str
 
 def wrong_gloss(name: str, text: str, rows: list[Term]) -> list[str]:
     """Places such as `word (thuật ngữ)` whose word is not the one of the table."""
+    lowered = text.lower()
     return [
         f"{name}: {match[0].strip()} (say {row.english})"
         for row in rows
+        if f"({row.vietnamese.lower()})" in lowered
         for match in re.finditer(rf"([\w -]{{2,60}}?) \({re.escape(row.vietnamese)}\)", text, re.IGNORECASE)
-        if not all(word[:5] in match[1].lower() for word in row.english.lower().split())
+        if not _says(match[1], row)
     ]
+
+
+def wrong_translation(name: str, translations: dict[str, str], rows: list[Term]) -> list[str]:
+    """Terms of the table that a screen translates by another word."""
+    known = {row.vietnamese.lower(): row for row in rows}
+    return [
+        f"{name}: {vietnamese} is {english!r} (say {known[vietnamese.lower()].english})"
+        for vietnamese, english in translations.items()
+        if vietnamese.lower() in known and not _says(english, known[vietnamese.lower()])
+    ]
+
+
+def _says(english: str, row: Term) -> bool:
+    """True if each word of the row's English is there, bent or not."""
+    return all(word[:5] in english.lower() for word in row.english.lower().split())
+
+
+def translations(name: str) -> dict[str, str]:
+    """The table from Vietnamese to English in a file: a JSON object, or the dictionary named ENGLISH."""
+    if name.endswith(".json"):
+        found: dict[str, str] = json.loads(tree.text(name))
+        return found
+    for node in tree.syntax(name).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if (
+            isinstance(target, ast.Name)
+            and target.id.strip("_") == "ENGLISH"
+            and isinstance(node, ast.Assign | ast.AnnAssign)
+        ):
+            assert node.value is not None
+            table: dict[str, str] = ast.literal_eval(node.value)
+            return table
+    return {}
 
 
 def _rows() -> list[Term]:
@@ -100,6 +136,13 @@ def test_code_uses_the_words() -> None:
     assert [line for name in names for line in wrong_gloss(name, tree.text(name), _rows())] == []
 
 
+def test_screens_use_the_words() -> None:
+    names = [*tree.python("node", "modules", "ui"), *(name for name in tree.files() if name.endswith("/en.json"))]
+    tables = {name: translations(name) for name in names}
+    assert len([name for name, table in tables.items() if table]) >= 3
+    assert [line for name, table in tables.items() for line in wrong_translation(name, table, _rows())] == []
+
+
 def test_the_checks_see_a_second_word() -> None:
     rows = terms(
         "| Vietnamese | English | in code | never |\n|---|---|---|---|\n| sự cố | incident | `I` | ticket, due date |\n"
@@ -111,3 +154,5 @@ def test_the_checks_see_a_second_word() -> None:
     assert forbidden_names("a.py", ast.parse("def f(incident): ..."), rows) == []
     assert len(wrong_gloss("a.md", "an accident (sự cố) happens", rows)) == 1
     assert wrong_gloss("a.md", "an incident (sự cố) happens", rows) == []
+    assert len(wrong_translation("a.json", {"Sự cố": "Event", "Cháy": "Fire"}, rows)) == 1
+    assert wrong_translation("a.json", {"Sự cố": "Incidents"}, rows) == []
