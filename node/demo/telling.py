@@ -63,9 +63,13 @@ def ready(
         soft_wrap=True,
     )
     if sites.moved:
-        console.print(f"Ports in use by others were replaced: {', '.join(sites.moved)}", soft_wrap=True)
+        console.print(
+            f"Ports in use by others were replaced ({len(sites.moved)}); the addresses above are right.",
+            highlight=False,
+        )
     console.print(
         f"[bold green]Sẵn sàng / ready[/] ({took_s:.0f} s). Ctrl-C dừng tất cả, dữ liệu còn lại (stops all, keeps the "
         "data); make demo-clean xoá hết (forgets it).",
         soft_wrap=True,
+        highlight=False,
     )

@@ -70,7 +70,7 @@ async def up(wishes: Wishes, clock: Clock, console: Console) -> int:
     stopping = _Stopping(console)
     begun = clock.monotonic()
     sites = place(wishes.folder, DemoPlan.load(), habit=True)
-    running = Running(sites, clock, lambda text: console.print(f"[yellow]{text}[/]"))
+    running = Running(sites, clock, lambda text: console.print(text, style="yellow", soft_wrap=True, highlight=False))
     try:
         start = asyncio.create_task(_start(wishes, sites, running, clock, console))
         if not await stopping.unless(start):
@@ -87,7 +87,7 @@ async def up(wishes: Wishes, clock: Clock, console: Console) -> int:
             forced = await running.children.stop()
         for name in forced:
             console.print(f"{name} did not end by itself and was killed.")
-    console.print("Đã dừng; dữ liệu còn trong / stopped, the data stays in", str(sites.folder))
+    console.print("Đã dừng; dữ liệu còn trong / stopped, the data stays in", str(sites.folder), highlight=False)
     return 0
 
 

@@ -60,6 +60,6 @@ async def everything_is_above(scene: Scene, *, within_s: float) -> None:
         if scene.clock.monotonic() - told_s > _TELL_EVERY_S:
             told_s = scene.clock.monotonic()
             scene.tell(f"{arrived} of {len(scene.receipts)} at the province")
-        return arrived == len(scene.receipts)
+        return bool(arrived == len(scene.receipts))
 
     await scene.until("every report at the province", complete, within_s=within_s, again_s=0.4)

@@ -1,0 +1,122 @@
+"""`python -m node demo up`, as a person has it in a terminal: starts, heals, refuses a twin, ends, and continues."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from node.demo.children import REPOSITORY
+from node.demo.people import people
+from node.demo.plan import DemoPlan
+
+UP = [sys.executable, "-m", "node", "demo", "up", "--no-dashboards", "--folder"]
+READY = "Ctrl-C"
+
+
+class Terminal:
+    """A demo that runs, and what it has said so far."""
+
+    def __init__(self, folder: Path, log: Path):
+        self.folder, self.log = folder, log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen([*UP, str(folder)], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
+
+    def says(self, pattern: str, limit: int = 600) -> str:
+        for _ in range(limit):
+            text = self.log.read_text(errors="replace")
+            if found := re.search(pattern, text):
+                return found.group()
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        raise AssertionError(f"never said {pattern!r}; it said:\n{self.log.read_text(errors='replace')[-3000:]}")
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0, self.log.read_text()
+
+
+def nodes(folder: Path) -> dict[str, int]:
+    """Process ids of the nodes that serve from this folder, by code."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            for argument in arguments:
+                if argument.startswith(f"{folder}/nodes/".encode()):
+                    found[Path(argument.decode()).parent.name] = int(entry.name)
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_starts_heals_refuses_a_twin_ends_and_continues(tmp_path):
+    folder = tmp_path / "demo"
+    plan = DemoPlan.load()
+    first = Terminal(folder, tmp_path / "first.log")
+    try:
+        first.says(READY)
+
+        # Seven nodes, each with closed files of its own.
+        assert set(nodes(folder)) == {centre.code for centre in plan.centres}
+        assert (folder / "accounts.txt").stat().st_mode & 0o777 == 0o600
+        for file in ("keys/sign.key", "node.toml"):
+            assert (folder / "nodes" / "26374" / file).stat().st_mode & 0o077 == 0
+        assert not any((folder / "nodes").rglob("root.key"))
+
+        # A twin is told so, and changes nothing.
+        twin = subprocess.run([*UP, str(folder)], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert twin.returncode == 1
+        assert "already" in twin.stdout
+        clean = [sys.executable, "-m", "node", "demo", "clean", "--folder", str(folder)]
+        assert subprocess.run(clean, cwd=REPOSITORY, capture_output=True, check=False).returncode == 1
+
+        # A node that dies is restarted, and that is said.
+        before = nodes(folder)["735"]
+        os.kill(before, signal.SIGKILL)
+        first.says(r"735 ended \(signal 9\); restarting")
+        for _ in range(300):
+            if nodes(folder).get("735", before) != before:
+                break
+            time.sleep(0.1)
+        assert nodes(folder)["735"] != before
+    finally:
+        first.end()
+    assert nodes(folder) == {}
+
+    # The second start has the accounts and the keys of the first, at the same addresses.
+    accounts = (folder / "accounts.txt").read_text()
+    ports = (folder / "ports.json").read_text()
+    registry = (folder / "nodes" / "75" / "keys" / "sign.pem").read_text()
+    second = Terminal(folder, tmp_path / "second.log")
+    try:
+        second.says(READY)
+        assert (folder / "accounts.txt").read_text() == accounts
+        assert (folder / "nodes" / "75" / "keys" / "sign.pem").read_text() == registry
+        assert set(json.loads((folder / "ports.json").read_text())) == set(json.loads(ports))
+        operator = people(folder / "accounts.txt", plan.centres)["26374", "operator"]
+        url = re.search(r"citizen (http://[^/]+)/modules", (tmp_path / "second.log").read_text()).group(1)
+        credentials = {"username": operator.username, "password": operator.password}
+        assert httpx.post(f"{url}/api/v1/session", json=credentials).status_code == 200
+    finally:
+        second.end()
+    assert nodes(folder) == {}
+    assert subprocess.run(clean, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_no_demo_is_left_alone(tmp_path):
+    (tmp_path / "precious").write_text("x")
+    clean = [sys.executable, "-m", "node", "demo", "clean", "--folder", str(tmp_path)]
+    done = subprocess.run(clean, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert (tmp_path / "precious").read_text() == "x"
