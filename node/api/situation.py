@@ -39,7 +39,17 @@ ALARM_TITLES: Mapping[str, str] = {
     "CHILD_ROLLBACK": "Cấp dưới mất dữ liệu đã xác nhận",
     "PARENT_AHEAD": "Cấp trên có dữ liệu mà trung tâm này không còn",
     "CHILD_AHEAD": "Cấp dưới có dữ liệu mà trung tâm này không còn",
-    "WRONG_ACK": "Xác nhận không khớp với dữ liệu đã gửi",
+    "BAD_ACK": "Xác nhận không khớp với dữ liệu đã gửi",
+    "BAD_ACK_SIG": "Chữ ký của xác nhận không hợp lệ",
+    "BAD_HELLO": "Lời chào của trung tâm khác không hợp lệ",
+    "BAD_REGISTRY": "Danh bạ trung tâm nhận được không hợp lệ",
+    "FOREIGN_PEER": "Trung tâm không thuộc mạng này",
+    "FORM": "Khung dữ liệu không đọc được",
+    "SESSION_FENCED": "Hai phiên cùng mang tên một trung tâm",
+    "SIZE": "Khung dữ liệu quá lớn",
+    "STORAGE": "Không ghi được: kho dữ liệu có vấn đề",
+    "UNKNOWN_LANE": "Luồng dữ liệu chưa biết",
+    "VERSION": "Phiên bản giao thức không tương thích",
     "OFFER_UNANSWERED": "Đề nghị chuyển cấp chưa được trả lời",
 }
 

@@ -68,7 +68,7 @@ def _with_support(session: Session, centre: Centre, incident: Incident, news: Ne
     support = [incident.content_rid] if incident.told_up == 0 else []
     if kind == wire.OFFER and incident.offer_rid not in support:
         support.append(incident.offer_rid)
-    return replace(news, enclosed=tuple(enclosure(session, rid) for rid in support if rid is not None))
+    return replace(news, enclosed=tuple(enclosure(session, rid, incident.source) for rid in support if rid))
 
 
 def _up(session: Session, news: News, incident: Incident, kind: str, now: datetime) -> Incident:

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from node.commands.territory import keep, take
+from node.commands.territory import app, keep, take
 from node.outline import Point, Polygon, distance_m
 from node.territory import Territory, TerritoryError, build, polygon_file
 
@@ -221,3 +222,46 @@ def test_an_outline_agrees_with_a_library():
             lat = outline.south + (outline.north - outline.south) * (row + 0.5) / 30
             lon = outline.west + (outline.east - outline.west) * (column + 0.5) / 30
             assert outline.contains(Point(lat, lon)) == other.contains(shapely.Point(lon, lat))
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "territory.toml").write_text(FILE.read_text("utf-8"), "utf-8")
+    file = tmp_path / "node.toml"
+    file.write_text(
+        f'[node]\ntier = "coc"\ncode = "26374"\ntitle = "COC"\nfolder = "{tmp_path / "data"}"\n'
+        '[territory]\nfile = "territory.toml"\n',
+        "utf-8",
+    )
+    return file
+
+
+def test_the_command_shows_the_tree_and_takes_outlines(config):
+    pytest.importorskip("shapely")
+    runner = CliRunner()
+    shown = runner.invoke(app, ["show", "--config", str(config)])
+    assert shown.exit_code == 0, shown.output
+    assert "Cây đơn vị hành chính hiệu lực ngày 01/06/2025" in shown.output
+    assert "    26374  Phường Tam Phước  circle of 3789 m" in shown.output
+    outlines = config.with_name("outlines.geojson")
+    square = [[106.9, 10.8], [107.0, 10.8], [107.0, 10.9], [106.9, 10.9], [106.9, 10.8]]
+    geometry = {"type": "Polygon", "coordinates": [square]}
+    properties = {"code": "26374", "full_name": "Phường Tam Phước"}
+    outlines.write_text(json.dumps({"features": [{"properties": properties, "geometry": geometry}]}), "utf-8")
+    done = runner.invoke(app, ["import", str(outlines), "--config", str(config), "--valid-from", "2025-06-01"])
+    assert done.exit_code == 0, done.output
+    assert "1 outlines kept" in done.output
+    assert "26374  Phường Tam Phước  outline" in runner.invoke(app, ["show", "--config", str(config)]).output
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("no json", "2025-07-01"), ("{}", "2025-07-01"), ('{"features": [{}]}', "2025-07-01"), ("{}", "x")],
+)
+def test_the_command_refuses_in_a_sentence_and_keeps_what_was(config, text, day):
+    outlines = config.with_name("outlines.geojson")
+    outlines.write_text(text, "utf-8")
+    done = CliRunner().invoke(app, ["import", str(outlines), "--config", str(config), "--valid-from", day])
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+    assert not polygon_file(config.with_name("territory.toml")).exists()
