@@ -13,6 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from federation.alarm import about
+from federation.comparison import compare_heads
 from federation.failpoint import failpoint
 from federation.hello import key_of, make_hello
 from federation.house import House
@@ -138,6 +139,14 @@ class LinkSession:
     async def _resume(self, hello: wire.Hello) -> None:
         for trouble in await self._outflow.resume(hello):
             await self._intake.refuse(Refused(trouble.stream, trouble.code, trouble.reason))
+        house, now = self._house, self._house.clock.now()
+
+        def step(session: Session) -> list[Refused]:
+            current = house.registry.current
+            return compare_heads(session, hello, name=house.name, peer=self.peer, registry=current, now=now)
+
+        for refused in await house.write(step):
+            await self._intake.refuse(refused)
 
     # hearing -----------------------------------------------------------------------------------------------------
 

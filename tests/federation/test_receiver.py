@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from federation import tables
+from federation.comparison import compare_heads
 from federation.failpoint import FailpointReached, arm, disarm
 from federation.frame import NO_HASH, Genesis, Record, encode_record, open_frame, seal_frame
 from federation.ledger import Lane, down, enclosure, new_rid
 from federation.receiver import Unacceptable
+from federation.v1 import link_pb2 as wire
 from tests.federation.pairs import Centre, deliver, keep, now, pump
 
 
@@ -402,3 +404,24 @@ def test_hello_lists_both_sides_of_every_stream_of_the_link(centres) -> None:
     head = next(one for one in commune.hello(district).heads if one.audience == "up")
     cursor = next(one for one in district.hello(commune).cursors if one.audience == "up")
     assert list(head.earlier) == [cursor.position]
+
+
+def test_a_hello_that_lacks_what_was_delivered_rings_at_the_one_who_holds_it(centres) -> None:
+    commune, district, province = centres["26374"], centres["731"], centres["75"]
+
+    def compare(receiver, peer, hello):
+        names = {"name": receiver.name, "peer": peer.name, "registry": receiver.world.registry, "now": now()}
+        return receiver.storage.write(lambda session: compare_heads(session, hello, **names))
+
+    commune.say("a")
+    early = commune.hello(district)
+    commune.say("b")
+    pump(commune, district)
+    assert compare(district, commune, commune.hello(district)) == []
+    assert [one.code for one in compare(district, commune, early)] == ["PARENT_AHEAD"]
+    assert [one.code for one in compare(district, commune, wire.Hello())] == ["PARENT_AHEAD"]
+    early.heads[0].position.frame_hash = bytes(32)
+    assert [one.code for one in compare(district, commune, early)] == ["FORK"]
+    # A relay that lost its store is not yet a roll-back of the commune.
+    pump(district, province)
+    assert compare(province, district, wire.Hello()) == []

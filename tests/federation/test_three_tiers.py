@@ -305,6 +305,26 @@ def _clone(federation, node: Node) -> Delivery:
     )
 
 
+async def test_a_centre_that_was_rolled_back_is_named_at_the_first_contact_and_other_streams_go_on(nodes) -> None:
+    province, district = nodes("75"), nodes("731")
+    await province.start()
+    await district.start(province)
+    district.say("a")
+    district.say("b")
+    await until(lambda: province.heard() == ["a", "b"])
+    await district.stop()
+    (district.federation.home("731") / "node.db").unlink()
+    district.open()
+    await district.start(province)
+    await until(lambda: ("PARENT_AHEAD", district.name, district.name) in province.alarms())
+    await until(lambda: ("PARENT_AHEAD", province.name, district.name) in district.alarms())
+    district.say("another lane", lane=Lane.REGULAR)
+    await until(lambda: "another lane" in province.heard())
+    district.say("after the loss")
+    await until(lambda: any(one.code == "PARENT_AHEAD" for one in province.delivery.alarms()))
+    assert "after the loss" not in province.heard()
+
+
 async def test_a_newer_registry_reaches_every_tier_over_the_links(nodes, federation) -> None:
     province, district, commune = await three(nodes)
     await until(lambda: commune.peer(district) and commune.peer(district).connected)
