@@ -266,7 +266,8 @@ def links(now):
     def link(peer, relation, connected, seconds, *, waiting, in_flight=0, parked=0, error=None):
         return {"peer": peer["name"], "title": peer["title"], "relation": relation, "connected": connected,
                 "last_heard_at": (now - timedelta(seconds=seconds)).isoformat(),
-                "waiting": {"urgent": 0, "regular": waiting, "audit": 0}, "in_flight": in_flight, "parked": parked,
+                "waiting": {"urgent": 0, "regular": waiting, "audit": 0},
+                "peer_waiting": {"urgent": 0, "regular": 0, "audit": 0}, "in_flight": in_flight, "parked": parked,
                 "last_error": error}  # fmt: skip
 
     return [

@@ -101,8 +101,10 @@ def _ask(pending: Pending) -> None:
         st.warning(t("Việc này khó hoàn tác. Hãy kiểm tra đúng sự cố trước khi xác nhận."))
     with st.form("action", border=False, enter_to_submit=False):
         values = {str(field["name"]): _field(field) for field in pending.action.get("fields") or []}
-        go = st.form_submit_button(action_title(pending.action), type="primary", key="confirm")
-    if st.button(t("Thôi"), key="cancel"):
+        with st.container(horizontal=True):
+            go = st.form_submit_button(action_title(pending.action), type="primary", key="confirm")
+            leave = st.form_submit_button(t("Thôi"), key="cancel")
+    if leave:
         _forget()
         st.rerun()
     if not go:

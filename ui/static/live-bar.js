@@ -19,6 +19,7 @@ export function makeBar(page) {
     setText(brand.querySelector(".centre"), data.centre?.title);
     setText(brand.querySelector(".tree"), data.centre?.tree_label);
     setText(who.firstChild, data.visitor?.display_name);
+    setAttr(who.firstChild, "title", data.visitor?.display_name);
     setText(who.lastChild, t.code("role", data.visitor?.role, data.visitor?.role_title));
     setText(language, t.language === "en" ? "VI" : "EN");
     setAttr(language, "aria-label", t.language === "en" ? "Tiếng Việt" : "English");

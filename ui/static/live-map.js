@@ -5,14 +5,17 @@ import { go, h, patchList, s, setAttr, setShape, setText, shape, stateWord, TONE
 const WIDTH = 720;
 const HEIGHT = 460;
 const EDGE = 46;
+const LABEL_WIDTH = 205;
+const LABEL_HEIGHT = 42;
 
 export function makeMap(page) {
   const { t, formats } = page;
   const areas = s("g", { class: "areas" });
   const edges = s("g", { class: "edges" });
+  const leaders = s("g", { class: "leaders" });
   const dots = s("g", { class: "dots" });
   const marks = s("g", { class: "marks" });
-  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "map", role: "group", "aria-label": t("Bản đồ các trung tâm") }, areas, edges, dots, marks);
+  const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "map", role: "group", "aria-label": t("Bản đồ các trung tâm") }, areas, leaders, edges, dots, marks);
   const grid = h("ul", { class: "grid", hidden: true });
   const table = h("tbody");
   const head = [t("Trung tâm"), t("Trạng thái"), t("Đang mở"), t("Chờ gửi"), t("Nghe lần cuối")];
@@ -38,10 +41,11 @@ export function makeMap(page) {
   function show(items, incidents) {
     centres = items;
     const project = projection(items.filter((one) => one.point), page.data.areas || []);
-    const placed = project ? items.filter((one) => one.point).map((one) => ({ ...one, at: project(one.point) })) : [];
+    const placed = spread(project ? items.filter((one) => one.point).map((one) => ({ ...one, at: project(one.point) })) : []);
     drawAreas(project);
     drawEdges(placed);
-    patchList(marks, spread(placed), (one) => one.name, createMark, updateMark);
+    drawLeaders(placed);
+    patchList(marks, placed, (one) => one.name, createMark, updateMark);
     const spots = project ? incidents.filter((one) => one.place).map((one) => ({ ...one, at: project(one.place) })) : [];
     patchList(dots, spots.filter((one) => one.at.x > 0 && one.at.x < WIDTH && one.at.y > 0 && one.at.y < HEIGHT), (one) => one.id, createDot, updateDot);
     patchList(grid, items, (one) => one.name, createCell, updateCell);
@@ -59,19 +63,31 @@ export function makeMap(page) {
     });
   }
 
+  /** A centre reports to its parent; where the node names none, to the centre that is looking. */
   function drawEdges(placed) {
-    const own = placed.find((one) => one.name === page.own());
-    const others = own ? placed.filter((one) => one.name !== own.name) : [];
-    patchList(edges, others, (one) => one.name, () => s("line", {}), (line, one) => {
-      for (const [name, value] of Object.entries({ x1: own.at.x, y1: own.at.y, x2: one.at.x, y2: one.at.y })) setAttr(line, name, value.toFixed(1));
+    const known = new Map(placed.map((one) => [one.name, one]));
+    const joined = placed.map((one) => ({ ...one, to: known.get(one.parent) || known.get(page.own()) })).filter((one) => one.to && one.to.name !== one.name);
+    patchList(edges, joined, (one) => one.name, () => s("line", {}), (line, one) => {
+      for (const [name, value] of Object.entries({ x1: one.to.at.x, y1: one.to.at.y, x2: one.at.x, y2: one.at.y })) setAttr(line, name, value.toFixed(1));
       setAttr(line, "data-tone", TONES[page.centreState(one)]);
+    });
+  }
+
+  /** A mark that had to make room keeps a thread to where its centre lies. */
+  function drawLeaders(placed) {
+    const far = placed.filter((one) => Math.hypot(one.at.x - one.from.x, one.at.y - one.from.y) > 14);
+    patchList(leaders, far, (one) => one.name, () => s("g", {}, s("line", {}), s("circle", { r: 2.5 })), (leader, one) => {
+      const ends = { x1: one.from.x, y1: one.from.y, x2: one.at.x, y2: one.at.y };
+      for (const [name, value] of Object.entries(ends)) setAttr(leader.firstChild, name, value.toFixed(1));
+      setAttr(leader.lastChild, "cx", one.from.x.toFixed(1));
+      setAttr(leader.lastChild, "cy", one.from.y.toFixed(1));
     });
   }
 
   function createMark(one) {
     const sign = shape("unknown");
     for (const [name, value] of Object.entries({ x: -11, y: -11, width: 22, height: 22 })) sign.setAttribute(name, value);
-    const mark = s("g", { class: "mark", tabindex: "0", role: "button" }, s("title", {}), s("circle", { r: 17, class: "ground" }), sign, s("text", { class: "name", x: 0, y: 32 }), s("text", { class: "figure", x: 0, y: 47 }));
+    const mark = s("g", { class: "mark", tabindex: "0", role: "button" }, s("title", {}), s("circle", { r: 17, class: "ground" }), sign, s("text", { class: "name", y: -2 }), s("text", { class: "figure", y: 14 }));
     pressable(mark, () => page.filterBy(one.code));
     return mark;
   }
@@ -79,6 +95,8 @@ export function makeMap(page) {
   function updateMark(mark, one) {
     const state = page.centreState(one);
     setAttr(mark, "transform", `translate(${one.at.x.toFixed(1)} ${one.at.y.toFixed(1)})`);
+    const left = one.at.x > WIDTH - LABEL_WIDTH;
+    for (const text of mark.querySelectorAll("text")) { setAttr(text, "x", left ? -23 : 23); setAttr(text, "text-anchor", left ? "end" : "start"); }
     setAttr(mark, "data-tone", TONES[state]);
     setAttr(mark, "aria-pressed", page.area === one.code);
     setShape(mark.querySelector("svg"), TONES[state]);
@@ -169,22 +187,25 @@ function projection(placed, areas) {
   return project;
 }
 
-/** Push marks apart whose labels would lie on each other; a few rounds are enough for a screen's worth. */
+/** Push marks apart whose labels would lie on each other, along the shorter way, and never off the drawing. */
 function spread(placed) {
-  const moved = placed.map((one) => ({ ...one, at: { ...one.at } }));
-  for (let round = 0; round < 24; round += 1) {
+  const moved = placed.map((one, number) => ({ ...one, from: one.at, at: { x: one.at.x, y: one.at.y + (number % 3) - 1 } }));
+  const inside = (at) => { at.x = Math.max(24, Math.min(WIDTH - 24, at.x)); at.y = Math.max(24, Math.min(HEIGHT - 24, at.y)); };
+  for (let round = 0; round < 120; round += 1) {
+    let calm = true;
     for (let i = 0; i < moved.length; i += 1) {
       for (let j = i + 1; j < moved.length; j += 1) {
         const [a, b] = [moved[i].at, moved[j].at];
         const [dx, dy] = [b.x - a.x, b.y - a.y];
-        if (Math.abs(dx) >= 150 || Math.abs(dy) >= 74) continue;
-        const push = (74 - Math.abs(dy)) / 4;
-        const way = dy < 0 || (dy === 0 && i % 2) ? -1 : 1;
-        a.y -= way * push;
-        b.y += way * push;
+        const [wide, high] = [LABEL_WIDTH - Math.abs(dx), LABEL_HEIGHT - Math.abs(dy)];
+        if (wide <= 0 || high <= 0) continue;
+        calm = false;
+        if (high * 1.6 <= wide) { const way = dy < 0 ? -1 : 1; a.y -= (way * high) / 3; b.y += (way * high) / 3; }
+        else { const way = dx < 0 ? -1 : 1; a.x -= (way * wide) / 3; b.x += (way * wide) / 3; }
       }
     }
+    moved.forEach((one) => inside(one.at));
+    if (calm) break;
   }
-  for (const { at } of moved) { at.y = Math.max(24, Math.min(HEIGHT - 56, at.y)); at.x = Math.max(70, Math.min(WIDTH - 70, at.x)); }
   return moved;
 }

@@ -7,7 +7,7 @@ import { makeQueue } from "./live-queue.js";
 export function makeSituation(page) {
   const { t } = page;
   page.own = () => page.line.situation?.centre?.name;
-  page.centreState = (one) => (page.line.lost ? "unknown" : one.state);
+  page.centreState = (one) => (page.line.lost ? "stale" : one.state);
   page.wanted = (code) => centreCodes.has(code);
   page.area = "";
   page.filterBy = (code) => { page.area = page.area === code ? "" : code; queue.reset(); show(); };
@@ -133,14 +133,14 @@ function makeTiles({ t, formats, line }) {
 }
 
 function makeLinks({ t, formats, line }) {
-  const heads = [t("Nơi nối"), t("Trạng thái"), t("Chờ gửi"), t("Đang gửi"), t("Gác lại"), t("Nghe lần cuối"), t("Lỗi gần nhất")];
+  const heads = [t("Nơi nối"), t("Trạng thái"), t("Chờ gửi"), t("Đang gửi"), t("Chờ gửi đến đây"), t("Gác lại"), t("Nghe lần cuối"), t("Lỗi gần nhất")];
   const body = h("tbody");
   const empty = h("p", { class: "empty", hidden: true }, t("Trung tâm này chưa nối với trung tâm nào."));
   const root = h("div", { class: "sheet links" },
     h("table", {}, h("thead", {}, h("tr", {}, ...heads.map((word) => h("th", { scope: "col" }, word)))), body), empty);
   const create = () => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "name" }), h("span", { class: "relation" })),
     h("td", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
-    ...["waiting", "flight", "parked", "age", "error"].map((name, at) => h("td", { class: name, "data-head": heads[at + 2] })));
+    ...["waiting", "flight", "coming", "parked", "age", "error"].map((name, at) => h("td", { class: name, "data-head": heads[at + 2] })));
 
   function update(row, one) {
     row.ltOne = one;
@@ -149,9 +149,11 @@ function makeLinks({ t, formats, line }) {
     setText(find("relation"), one.relation === "parent" ? t("cấp trên") : t("cấp dưới"));
     setText(find("waiting"), waitingText(t, formats, one.waiting));
     setText(find("flight"), formats.number(one.in_flight));
+    setText(find("coming"), Object.keys(one.peer_waiting || {}).length === 0 ? "–" : waitingText(t, formats, one.peer_waiting));
     setText(find("parked"), formats.number(one.parked));
     setAttr(find("parked"), "data-part", one.parked ? "" : null);
-    setText(find("error"), one.last_error || "");
+    setText(find("error"), errorWord(t, one));
+    setAttr(find("error"), "title", one.last_error || null);
   }
 
   function tick(now) {
@@ -165,6 +167,19 @@ function makeLinks({ t, formats, line }) {
   }
 
   return { root, tick, show: (items) => { empty.hidden = items.length > 0; root.firstChild.hidden = !items.length; patchList(body, items, (one) => one.peer, create, update); tick(line.now()); } };
+}
+
+/** A fault of the line in the reader's words where we know it; what the program said stays in the tooltip. */
+function errorWord(t, { error_code: code, last_error: said }) {
+  const known = {
+    UNREACHABLE: t("Không có ai trả lời ở địa chỉ của bên kia"),
+    CLOSED: t("Bên kia đã đóng đường truyền"),
+    SILENT: t("Bên kia im lặng quá lâu"),
+    NO_HELLO: t("Bên kia không chào lại"),
+    STOPPED: t("Bên kia đang dừng"),
+    TLS_REFUSED: t("Bị từ chối khi bắt tay bảo mật"),
+  };
+  return known[code] || said || "";
 }
 
 /** One number, or a number for each lane: the urgent lane is named where something urgent waits. */
