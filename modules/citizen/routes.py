@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from modules.citizen import intake, places, rendering, reports, tracking
@@ -186,4 +187,9 @@ async def _record(context: NodeContext, counters: intake.Intake, sent: intake.Se
         photo = await anyio.to_thread.run_sync(
             intake.develop, counters, sent.photo, say, limiter=counters.photo_places, abandon_on_cancel=False
         )
-    return await run_in_threadpool(context.database.write, lambda session: reports.keep(session, context, draft, photo))
+    is_grave = draft.category.kind.rises(draft.urgency.severity)  # such a report still finds room on a full disk
+
+    def step(session: Session) -> reports.Recorded:
+        return reports.keep(session, context, draft, photo)
+
+    return await run_in_threadpool(lambda: context.database.write(step, urgent=is_grave))

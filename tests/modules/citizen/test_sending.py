@@ -1,8 +1,10 @@
 import asyncio
+import errno
 
 import httpx
 import pytest
 
+from modules.citizen import intake
 from modules.citizen.tables import photo as photo_table
 from modules.citizen.tables import report
 from node.incident import rows
@@ -111,6 +113,20 @@ async def test_twelve_taps_at_once_are_one_report(centre):
     assert len(centre.rows()) == len(centre.rows(rows.incident)) == len(centre.rows(photo_table)) == 1
 
 
+async def test_in_a_flood_what_is_acknowledged_is_stored_and_the_rest_is_told(centre):
+    centre.changed(reports_per_minute=60, uploads_at_once=8)
+    transport = httpx.ASGITransport(centre.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001") as crowd:
+        taps = [
+            crowd.post(f"{BASE}/api/reports", data=form(), files={"x": ("", b"")}, headers=JSON) for _ in range(150)
+        ]
+        answers = await asyncio.gather(*taps)
+    codes = {answer.json()["code"] for answer in answers if answer.status_code == 201}
+    assert {answer.status_code for answer in answers} <= {201, 429, 503}
+    assert {row["code"] for row in centre.rows()} == codes
+    assert 0 < len(codes) <= 60
+
+
 @pytest.mark.parametrize("name", pictures.not_pictures())
 def test_what_is_no_picture_is_refused_and_nothing_is_kept(centre, citizen, name):
     raw = pictures.not_pictures()[name]
@@ -136,8 +152,6 @@ def test_two_hundred_megapixels_are_refused(centre, citizen, name):
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_parsed(centre, citizen, monkeypatch):
-    from modules.citizen import intake
-
     monkeypatch.setattr(intake, "_parse", lambda _: pytest.fail("parsed"))
     answer = centre.send(citizen, photo=("a.jpg", b"\xff\xd8\xff" + bytes(13 * 1024 * 1024), "image/jpeg"))
     assert answer.status_code == 413
@@ -256,6 +270,25 @@ def test_a_full_disk_says_that_nothing_was_recorded(centre, citizen, monkeypatch
     assert "Rác đổ thành đống" in page.text
     monkeypatch.undo()
     assert centre.rows() == []
+
+
+def test_a_disk_that_is_full_while_the_photograph_arrives_says_so_too(centre, citizen, monkeypatch):
+    async def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(intake, "_parse", full)
+    answer = centre.send(citizen)
+    assert answer.status_code == 507
+    assert "Chưa ghi nhận" in answer.json()["title"]
+
+
+def test_a_grave_report_may_use_the_last_of_the_disk(centre, citizen, monkeypatch):
+    asked = []
+    write = centre.database.write
+    monkeypatch.setattr(centre.database, "write", lambda step, **how: (asked.append(how), write(step, **how))[1])
+    centre.send(citizen)
+    centre.send(citizen, category="flood", urgency="danger")
+    assert asked == [{"urgent": False}, {"urgent": True}]
 
 
 def test_report_and_incident_are_kept_together_or_not_at_all(centre, citizen, monkeypatch):
