@@ -3,16 +3,24 @@
 import asyncio
 import os
 import socket
+from contextlib import closing
 
 import httpx
 import pytest
+from sqlalchemy import inspect
 
-from node import account
+from node import account, presence
 from node.api.docs import routes
 from node.app import Node
+from node.catalog import MODULES as CATALOG_MODULES
+from node.catalog import load, read_manifests
+from node.clock import SystemClock
+from node.database import Database, migrate
 from node.folder import FolderError
+from node.histories import owners
 from node.role import Role
-from node.settings import Settings, SettingsError
+from node.settings import ModulesSection, Settings, SettingsError
+from node.territory import Tier
 from node.version import VERSION
 from pki.errors import KeystoreError
 from tests.fakes.authority import THREE_TIERS, small_federation
@@ -183,6 +191,44 @@ async def test_a_module_is_listed_with_its_screens(district):
         assert (await client.get("/api/v1/situation")).status_code == 200
         assert (await client.post("/modules/sample/notes", params={"text": "x"})).json() == {"by": "truc"}
         assert (await client.get("/modules/sample/")).json()["notes"] == 1
+
+
+async def test_a_node_on_postgresql_delivers_like_any_other(province, postgresql):
+    more = f'[database]\nurl = "{postgresql.new_database()}"\n[modules]\nenabled = ["sample"]\n'
+    ioc, oc = province.node("75"), province.node("731", more=more)
+    for node in (ioc, oc):
+        await node.start()
+    try:
+        name = oc.context.centre.name
+
+        def heard():
+            latest = ioc.context.database.read(presence.latest)
+            return name in latest
+
+        await until(heard)
+        assert oc.context.database.read(presence.latest)[name].centre == name
+    finally:
+        for node in (oc, ioc):
+            await node.stop()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_every_history_reaches_its_head_and_matches_the_tables(kind, request, tmp_path):
+    is_sqlite = kind == "sqlite"
+    url = f"sqlite:///{tmp_path / 'node.db'}" if is_sqlite else request.getfixturevalue("postgresql").new_database()
+    manifests, _ = read_manifests(CATALOG_MODULES)
+    names = [name for name, manifest in manifests.items() if "coc" in manifest.tiers]
+    catalog = load(ModulesSection.model_validate({"enabled": names}), Tier.COC)
+    with closing(Database(url, SystemClock())) as database:
+        everybody = owners(catalog)
+        heads = migrate(database.engine, everybody)
+        assert set(heads) == {"node", "federation", *(module.name for module in catalog.modules if module.tables)}
+        with database.engine.connect() as connection:
+            for owner in everybody:
+                there = inspect(connection)
+                for table in owner.metadata.tables.values():
+                    found = {column["name"] for column in there.get_columns(table.name)}
+                    assert found == {column.name for column in table.columns}, table.name
 
 
 def test_one_process_owns_a_folder(province, district):
