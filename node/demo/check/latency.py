@@ -24,7 +24,7 @@ Seen = Callable[[str], Coroutine[Any, Any, float]]
 
 _LIMIT_S = 20.0
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_BROWSER_ARGUMENTS = (
+BROWSER_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -125,7 +125,7 @@ async def _pages(scene: Scene, path: Sequence[str], browser: str) -> AsyncIterat
     from playwright.async_api import async_playwright  # noqa: PLC0415 - see browser_path
 
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=browser, args=list(_BROWSER_ARGUMENTS))
+        chromium = await playwright.chromium.launch(executable_path=browser, args=list(BROWSER_ARGUMENTS))
         try:
             pages = await asyncio.gather(*(_open_page(scene, chromium, code) for code in path))
             yield {code: _watcher(scene, page) for code, page in zip(path, pages, strict=True)}
