@@ -1,5 +1,6 @@
 """What every step of the check works with."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,4 +76,4 @@ class Scene:
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which that share of the values lies (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
