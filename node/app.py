@@ -6,30 +6,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
-
 from federation.delivery import Delivery, ParentAddress
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
 from node import inbound, presence
 from node.access import SessionTokens, session_secret
-from node.api import (
-    accounts,
-    audit,
-    docs,
-    guard,
-    health,
-    incidents,
-    links,
-    live,
-    modules,
-    problem,
-    session,
-    situation,
-    territory,
-    tokens,
-)
+from node.api import incidents, live, situation
+from node.api.application import local_application, public_application
 from node.catalog import MODULES, Catalog, load
 from node.clock import Clock, SystemClock
 from node.context import NodeContext
@@ -38,19 +21,14 @@ from node.folder import FolderLock, prepare_folder
 from node.histories import owners
 from node.job import Job, JobRunner, on_writer
 from node.pace import Pace
-from node.page import STATIC
 from node.settings import Settings
 from node.standing import own_centre
 from node.territory import Territory
-from node.version import VERSION
 from pki.authority import Authority
 from pki.keystore import Keystore
 from pki.registry import RegistryFile
 
 BALLAST_BYTES = 8 * 1024 * 1024
-
-ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, territory, docs, live)
-LOCAL_ROUTERS = (accounts.local_router, tokens.local_router)
 
 
 class Node:
@@ -122,37 +100,13 @@ class Node:
         context.database.on_commit(lambda topics: self.delivery.wake() if TOPIC in topics else None)
         context.database.on_commit(self.live.touch)
         rounds = [on_writer(job, context) for module in catalog.modules for job in module.jobs]
-        stating = Job(name="presence", period_s=settings.presence.period_s, step=presence.step)
+        stating = Job(name="presence", period_s=presence.CHECK_S, step=presence.step)
         self.jobs = JobRunner([*rounds, on_writer(stating, context)], context.clock)
-        self.app = self._application()
-        self.local_app = FastAPI(title="local", openapi_url=None, docs_url=None, redoc_url=None)
-        for router in LOCAL_ROUTERS:
-            self.local_app.include_router(router)
-        problem.install(self.local_app)
-        self._give_state(self.local_app)
-
-    def _application(self) -> FastAPI:
-        app = guard.GuardedApplication(
-            title=f"Liên Thông: {self.context.centre.title}",
-            version=VERSION,
-            openapi_url=None,
-            docs_url=None,
-            redoc_url=None,
-            max_body_size=guard.LARGEST_BODY,
-        )
-        problem.install(app)
-        for part in ROUTERS:
-            app.include_router(part.router)
-        for module in self.context.modules:
-            for router in module.routers:
-                app.include_router(router, prefix=f"/modules/{module.name}")
-        app.mount("/static", StaticFiles(directory=STATIC))
-        self._give_state(app)
-        return app
-
-    def _give_state(self, app: FastAPI) -> None:
-        app.state.node, app.state.delivery = self.context, self.delivery
-        app.state.live, app.state.enrolment, app.state.jobs = self.live, self.desk, self.jobs
+        self.app = public_application(context)
+        self.local_app = local_application()
+        for app in (self.app, self.local_app):
+            app.state.node, app.state.delivery, app.state.live = context, self.delivery, self.live
+            app.state.enrolment, app.state.jobs = self.desk, self.jobs
 
     async def start(self) -> None:
         """Dial the parent, listen for children, begin the jobs."""

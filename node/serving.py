@@ -5,12 +5,14 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import uvicorn
 from fastapi import FastAPI
 
+from federation.tls_log import HandshakeLog
 from node.app import Node
+from node.errors import NodeError
 from node.local import listen_locally
 
 log = logging.getLogger(__name__)
@@ -80,16 +82,30 @@ async def serve(node: Node) -> None:
         if address:
             bind(address, key).close()
     local = listen_locally(settings.socket)
-    servers = [(server(node.app), public), (server(node.local_app), local)]
-    await node.start()
-    tasks = [asyncio.create_task(one.serve([opened])) for one, opened in servers]
-    log.info("serving", extra={"centre": node.context.centre.title, "http": settings.http.listen})
+    with HandshakeLog(lambda line: _note_refused(node, line)):
+        await node.start()
+        try:
+            await _answer({server(node.app): public, server(node.local_app): local}, node, stop)
+        finally:
+            settings.socket.unlink(missing_ok=True)
+            await node.stop()
+
+
+async def _answer(servers: Mapping[Server, socket.socket], node: Node, stop: asyncio.Event) -> None:
+    """Run the servers until it is time to stop, or until one of them ends by itself."""
+    facts = {"centre": node.context.centre.title, "http": node.context.settings.http.listen}
+    tasks = [asyncio.create_task(one.serve([opened])) for one, opened in servers.items()]
+    log.info("serving", extra=facts)
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    log.info("stopping", extra={"centre": node.context.centre.title})
-    for one, _ in servers:
+    log.info("stopping", extra=facts)
+    ended.cancel()
+    for one in servers:
         one.should_exit = True
     await asyncio.gather(*tasks)
-    settings.socket.unlink(missing_ok=True)
-    ended.cancel()
-    await node.stop()
+
+
+def _note_refused(node: Node, line: str) -> None:
+    """Ring for a handshake that TLS refused; while the node ends, nobody is there to hear it."""
+    with contextlib.suppress(NodeError):
+        node.delivery.note_tls_refused(line)

@@ -3,9 +3,11 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,24 +187,27 @@ def test_a_province_is_founded_and_its_centres_see_each_other(folder):
         ioc.until(lambda: _states(clients["75"]).get("26374") == "live")
         # 5. a screen at the province is told, and told that it is still told
         assert {"situation", "incidents", "tick"} <= _seen(ioc, clients["75"])
-        # 6. the commands work on a running node, through its socket, which is closed to others
+        # 6. who comes without a certificate of the federation is refused, and an alarm tells it
+        _knock(ioc.link)
+        ioc.until(lambda: "TLS_REFUSED" in _alarms(clients["75"]))
+        # 7. the commands work on a running node, through its socket, which is closed to others
         assert (ioc.folder / "node.sock").stat().st_mode & 0o777 == 0o600
         assert "truc" in ioc.run("account", "list").stdout
         assert "running" in ioc.run("check").stdout
         refused = ioc.run("migrate", check=False)
         assert refused.returncode == 1
         assert "another process" in refused.stderr
-        # 7. the district dies and comes back; nobody else does, and the links return
+        # 8. the district dies and comes back; nobody else does, and the links return
         oc.stop(signal.SIGKILL)
         coc.until(lambda: not coc.links(clients["26374"])[names["731"]]["connected"])
         oc.serve()
         coc.until(lambda: coc.links(clients["26374"])[names["731"]]["connected"])
         ioc.until(lambda: ioc.links(clients["75"])[names["731"]]["connected"])
-        # 8. they end when told to, in order, with nothing but JSON in the log and no secret in it
+        # 9. they end when told to, in order, with nothing but JSON in the log and no secret in it
         for centre in (coc, oc, ioc):
             assert centre.stop() == 0, centre.log()
             assert not (centre.folder / "node.sock").exists()
-            lines = [json.loads(line) for line in centre.log().splitlines()]
+            lines = [json.loads(line) for line in centre.log().splitlines() if line.startswith("{")]
             assert [line["message"] for line in lines][-1] == "stopping"
             assert PASSWORD not in centre.log()
     finally:
@@ -221,6 +226,24 @@ def _seen(centre, client):
         pass
     assert caught.value.response.status_code == 401
     return seen
+
+
+def _knock(port):
+    """Speak TLS without a certificate, and listen until the line is cut."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with (
+        suppress(OSError),
+        socket.create_connection(("127.0.0.1", port)) as stranger,
+        context.wrap_socket(stranger) as wrapped,
+    ):
+        while wrapped.recv(1000):
+            pass
+
+
+def _alarms(client):
+    return {alarm["code"] for alarm in client.get("/api/v1/situation").json()["alarms"]}
 
 
 def _states(client):
