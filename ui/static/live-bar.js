@@ -11,8 +11,9 @@ export function makeBar(page) {
   const who = h("span", { class: "who" }, h("strong"), h("span", { class: "role" }));
   const language = h("button", { type: "button", class: "plain", onclick: () => go(address(null, { lang: t.language === "en" ? null : "en" })) });
   const out = h("form", { method: "post", action: "/logout" }, h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
+  const help = makeHelp(t);
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
-  const root = h("div", { class: "bar" }, banner, brand, nav, h("div", { class: "right" }, pulse, time, who, language, out));
+  const root = h("div", { class: "bar" }, banner, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog);
 
   function update() {
     const { data } = page;
@@ -46,7 +47,25 @@ export function makeBar(page) {
     beat();
   }
 
-  return { root, on, update: () => { update(); beat(); } };
+  return { root, on, update: () => { update(); beat(); }, close: help.close };
+}
+
+/** What the keyboard can do, on "?" and on a button for whoever does not know that yet. */
+function makeHelp(t) {
+  const keys = [["?", t("Mở trợ giúp này")], ["Tab", t("Đi tới phần tiếp theo")], ["↑ ↓", t("Đi trong danh sách sự cố")], ["Enter", t("Mở sự cố, bấm nút")], ["Alt ←", t("Trở lại màn hình trước")], ["Esc", t("Đóng hộp thoại")]];
+  const shut = h("button", { type: "button", onclick: () => dialog.close() }, t("Đóng hộp thoại"));
+  const dialog = h("dialog", { class: "help", "aria-label": t("Phím tắt") }, h("h2", {}, t("Phím tắt")),
+    h("dl", {}, ...keys.map(([key, words]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)))), shut);
+  const open = () => { if (!dialog.open) dialog.showModal(); };
+  const press = (event) => {
+    const at = event.composedPath()[0];
+    if (event.key !== "?" || (at.matches && at.matches("input, textarea, select, [contenteditable]"))) return;
+    event.preventDefault();
+    open();
+  };
+  addEventListener("keydown", press);
+  const button = h("button", { type: "button", class: "plain", "aria-label": t("Phím tắt"), onclick: open }, "?");
+  return { button, dialog, close: () => removeEventListener("keydown", press) };
 }
 
 /** Without a line no version can be checked by eye: Streamlit's own buttons rest until it is back. */

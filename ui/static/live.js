@@ -37,7 +37,7 @@ function mount(host, data, token) {
   host.replaceChildren(page.part.root);
   page.send = () => {};
   const leave = page.line.listen((line, what) => { if (what !== "begin") page.part.on(what); });
-  page.close = leave;
+  page.close = () => { leave(); page.part.close?.(); };
   mounted.set(host, page);
   return page;
 }
