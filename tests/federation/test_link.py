@@ -1,4 +1,4 @@
-"""What every link must do, asked of the one over gRPC and of the one in tests."""
+"""What every link must do, asked of the one over gRPC, of the one over NATS, and of the one in tests."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from federation.v1.link_pb2 import Envelope, FrameDelivery
 from node.clock import SystemClock
 from pki.gate import Gate
 from tests.fakes.link import FakeLink, FakeNet
+from tests.federation.nats_servers import served_link
 from tests.federation.nodes import until
 
 
@@ -29,8 +30,8 @@ class Side:
         await self.over.wait()
 
 
-@pytest.fixture(params=["grpc", "fake"])
-async def side(request, world):
+@pytest.fixture(params=["grpc", "nats", "fake"])
+async def side(request, world, tmp_path):
     """Makes the link of a centre; all are closed at the end."""
     net, made = FakeNet(), []
 
@@ -42,6 +43,12 @@ async def side(request, world):
             made[-1].refused = made[-1].link.refused
             return made[-1]
         refused: list[str] = []
+        if request.param == "nats":
+            folder = tmp_path / f"{code}-{len(made)}"
+            folder.mkdir(mode=0o700)
+            link = served_link(keystore, world.registry_file(code), lambda *said: refused.append(said[1]), folder)
+            made.append(Side(link, refused=refused))
+            return made[-1]
         link = GrpcLink(
             keystore=keystore,
             gate=gate,
