@@ -132,6 +132,7 @@ class Story:
 
     async def does(self, page, action, *, choose=None, reason=None):
         """Press the action's button, fill in what is asked, confirm, and be told that it was recorded."""
+        await self._sees_the_button(page, action)
         await page.get_by_role("button", name=action, exact=True).first.click()
         dialog = page.get_by_role("dialog")
         await expect(dialog).to_be_visible(timeout=PATIENCE_MS)
@@ -142,6 +143,18 @@ class Story:
             await dialog.get_by_role("textbox").last.fill(reason)
         await dialog.get_by_role("button", name=action, exact=True).click()
         await expect(page.get_by_text(f"Đã ghi: {action}.")).to_be_visible(timeout=PATIENCE_MS)
+
+    async def _sees_the_button(self, page, action):
+        """News may arrive after the page was opened: then it says so, and a person asks for the new version."""
+        button = page.get_by_role("button", name=action, exact=True).first
+        newer = page.get_by_role("button", name="Xem bản mới").first
+        for _ in range(PATIENCE_MS // 500):
+            if await newer.is_visible():
+                await newer.click()
+            elif await button.is_visible():
+                return
+            await page.wait_for_timeout(500)
+        raise AssertionError(f"nobody offers {action!r} on {page.url}")
 
     async def the_commune_shows_what_waits(self, page):
         await page.get_by_role("link", name="Tình hình").click()
