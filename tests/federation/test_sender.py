@@ -1,5 +1,6 @@
 """Offering frames: from the neighbour's cursor, urgent first, within what was granted."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -8,6 +9,7 @@ from federation import tables
 from federation.frame import open_frame
 from federation.hello import WINDOW_FRAMES, key_of
 from federation.ledger import Lane, down
+from federation.receipt import open_ack, sign_ack
 from federation.sender import SILENCE_S
 from federation.v1 import link_pb2 as wire
 from tests.federation.pairs import Centre, now, outgoing, pump, resume
@@ -80,14 +82,18 @@ def test_the_limit_of_bytes_holds_too_but_a_single_frame_always_goes(commune, di
     assert numbers(commune, drain(commune, sender)) == [0]
 
 
-def test_an_urgent_record_goes_before_a_backlog(commune, district) -> None:
+@pytest.mark.parametrize("window_is_full", [True, False])
+def test_an_urgent_record_goes_before_a_backlog(commune, district, window_is_full) -> None:
     for number in range(10):
+        commune.say(str(number), lane=Lane.AUDIT)
         commune.say(str(number))
     sender = resume(commune, district)
-    drain(commune, sender)
+    if window_is_full:
+        drain(commune, sender)
     commune.say("now", lane=Lane.URGENT)
-    batch = outgoing(commune, sender)
-    assert [one.lane for one in batch] == ["urgent", "urgent"]
+    assert [one.lane for one in outgoing(commune, sender)] == ["urgent", "urgent"]
+    if not window_is_full:
+        assert [one.lane for one in drain(commune, sender)] == ["regular"] * 8 + ["audit"] * 8
 
 
 def test_a_new_connection_resumes_at_the_cursor_and_sends_again_what_was_under_way(commune, district) -> None:
@@ -132,6 +138,21 @@ def test_a_receipt_for_what_was_never_sent_moves_nothing_and_rings(commune, dist
         commune.hear(sender, envelope)
     assert commune.alarms() == [("BAD_ACK", district.name, commune.name)]
     assert commune.rows(tables.cursor) == []
+
+
+def test_a_receipt_with_the_right_number_and_another_hash_counts_for_nothing(commune, district) -> None:
+    commune.say("a")
+    sender = resume(commune, district)
+    sent = drain(commune, sender)
+    answer = district.take(commune, *sent)[0].ack
+    ack = open_ack(answer, commune.world.registry.public_key)
+    lie = sign_ack(dataclasses.replace(ack, head_hash=bytes(32)), district.keystore)
+    commune.hear(sender, wire.Envelope(ack=lie))
+    assert commune.alarms() == [("BAD_ACK", district.name, commune.name)]
+    assert commune.rows(tables.receipt) == []
+    assert sender.in_flight == len(sent)
+    commune.hear(sender, wire.Envelope(ack=answer))
+    assert sender.in_flight == 0
 
 
 def test_a_parent_that_is_ahead_stops_that_stream_alone_and_rings(centres) -> None:
