@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tests.model.chain import NONE, Chains, bit
+from tests.model.chain import NONE, Chains, bit, bits
 from tests.model.parent import FORK, ROLLBACK
 from tests.model.rules import Rules
 
@@ -16,6 +16,11 @@ class Child(NamedTuple):
     pending: tuple[int, ...] = ()  # records written and not sealed, oldest first
     rows: int = 0  # the records that its own tables know
     acked: int = NONE  # the last frame for which it holds a receipt
+
+
+def readable(chains: Chains, child: Child) -> int:
+    """The records whose bytes the child can still show, as a set of bits."""
+    return bits(child.pending) | bits(chains.beyond(child.head, child.floor))
 
 
 def write(child: Child, rid: int) -> Child:

@@ -11,37 +11,15 @@ it is true; both may stay undelivered for ever, which is the crash in between.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from tests.model import child as child_side
 from tests.model import parent as parent_side
-from tests.model.chain import NONE, Chains, bit, bits, names
+from tests.model.chain import NONE, Chains, bit
 from tests.model.child import Child
-from tests.model.parent import ROLLBACK, Parent
+from tests.model.invariants import Judge, World
+from tests.model.parent import FORK, Parent
 from tests.model.rules import Budget, Rules
 from tests.model.search import Label
-
-FORK = parent_side.FORK
-
-
-class World(NamedTuple):
-    child: Child
-    live: int  # the child's epoch, in its memory
-    parent: Parent
-    doing: tuple[int, int]  # the frame in the parent's hands and the next of its transactions; (0, 0) when idle
-    net: frozenset[int]  # frames
-    said: frozenset[int]  # how far the parent ever said it holds the chain (acknowledgements, answers to a hello)
-    safe: frozenset[int]  # how far it ever said that a backup holds the chain
-    child_backup: Child
-    backup_live: int
-    parent_backup: Parent
-    epochs: int  # the next epoch to be drawn
-    left: tuple[int, int, int, int]  # crashes, restores, rollbacks, restores of the parent that may still happen
-    written: int
-    owed: int  # records that somebody was promised
-    away: int  # of these, what a restore took from the child and nobody has given back yet
-    twice: bool  # the child signed two frames under one number
-    met_two: bool  # the parent was shown two frames under one number
 
 
 class Delivery:
@@ -51,9 +29,8 @@ class Delivery:
         """With `looks_for`, only these invariants are looked at: a trace then ends in the harm that it is to show."""
         self.budget = budget
         self.rules = rules or Rules()
-        self.looks_for = looks_for
         self.chains = Chains()
-        self._ends: dict = {}
+        self.judge = Judge(budget, self.rules, self.chains, looks_for)
 
     def start(self) -> World:
         empty, above = Child(), Parent((0,) * self.budget.records)
@@ -104,7 +81,7 @@ class Delivery:
             if (kept == world.child and live == world.live) or epochs > self.budget.epochs + 1:
                 continue
             parent = world.parent._replace(alarms=world.parent.alarms | alarms)
-            away = world.away & ~self._bytes(kept)
+            away = world.away & ~child_side.readable(self.chains, kept)
             yield (
                 ("hears that the parent holds", answer),
                 world._replace(child=kept, live=live, epochs=epochs, parent=parent, away=away),
@@ -183,12 +160,21 @@ class Delivery:
 
     def _set_back(self, world: World) -> World:
         """The child's disk is its backup; what neither it nor the parent holds now was lost before it was uploaded."""
-        kept = self._bytes(world.child_backup)
-        owed = world.owed & (kept | self._held(world.parent))
+        kept = child_side.readable(self.chains, world.child_backup)
+        owed = world.owed & (kept | world.parent.held | self._once_uploaded(world))
         back = world._replace(child=world.child_backup, owed=owed, away=owed & ~kept)
         if back.left[1] or back.left[2]:
             return back
         return back._replace(child_backup=Child(), backup_live=0)  # nobody will ask for it again
+
+    def _once_uploaded(self, world: World) -> int:
+        """What the parent ever said it holds, where the promise is read so: kept even if both sides lose their disk."""
+        if not self.budget.is_literal:
+            return 0
+        found = 0
+        for head in world.said:
+            found |= self.chains.records[head]
+        return found
 
     def _parent_fails(self, world: World) -> Iterator[tuple[Label, World]]:
         crashes, restores, rollbacks, above = world.left
@@ -202,104 +188,15 @@ class Delivery:
             backup = now if above and self.rules.tries_backups else kept
             yield ("parent is backed up", 0), world._replace(parent_backup=backup, safe=safe)
         if above and now != kept:
-            lost = self._held(now) & ~self._held(kept) & world.away
+            lost = now.held & ~kept.held & world.away & ~self._once_uploaded(world)
             parent = kept._replace(alarms=world.parent.alarms)
             owed, away = world.owed & ~lost, world.away & ~lost
             left = (crashes, restores, rollbacks, above - 1)
             back = world._replace(parent=parent, left=left, owed=owed, away=away)
             yield ("parent is restored from its backup", 0), back
 
-    # what must never be ------------------------------------------------------------------------------------------
-
-    def _bytes(self, child: Child) -> int:
-        """The records whose bytes the child can still show."""
-        return bits(child.pending) | bits(self.chains.beyond(child.head, child.floor))
-
-    def _held(self, parent: Parent) -> int:
-        return parent.applied | parent.parked
-
     def wrong(self, world: World) -> str | None:
-        for name, words in self._faults(world):
-            if self.looks_for is None or name in self.looks_for:
-                return f"{name}: {words}"
-        return None
-
-    def _faults(self, world: World) -> Iterator[tuple[str, str]]:
-        parent, chains = world.parent, self.chains
-        held = self._held(parent)
-        gone = world.owed & ~(self._bytes(world.child) | held)
-        if gone and not world.doing[0]:
-            yield "I1", f"{names(gone)} was promised, and neither child nor parent holds it"
-        if any(times > 1 for times in parent.effects):
-            yield "I2", "an effect was applied twice"
-        if not world.doing[0] and held != chains.records[parent.head]:
-            odd = held ^ chains.records[parent.head]
-            yield "I3", f"{names(odd)} is either behind the cursor and has no effect, or has one and is in no frame"
-        if not world.doing[0] and world.left[3] == self.budget.parent_restores:
-            lie = next((head for head in world.said if not chains.holds(parent.head, head)), NONE)
-            if lie:
-                yield "I4", f"{chains.tell(lie)} was acknowledged and is not on the parent's disk"
-        if world.met_two and not parent.alarms & FORK:
-            yield "I5", "two frames under one number were shown to the parent, and there is no alarm"
-        if world.left[2] == self.budget.rollbacks:
-            if parent.alarms & FORK:
-                yield "I5", "a fork is announced, but the child was honestly restarted or restored"
-            if world.twice:
-                yield "I5", "a child that was never set back in secret signed two frames under one number"
-        if parent.alarms & ROLLBACK and world.left[3] == self.budget.parent_restores and not self.budget.is_late:
-            yield "I5", "the parent is said to have lost something, but it was never restored"
-        if self.looks_for is None or "I7" in self.looks_for:
-            left = self._unfinished(world)
-            if left:
-                yield "I7", f"over quiet links, {left}"
-
-    def _unfinished(self, world: World) -> str | None:
-        """What is still missing after the links stay up, nothing fails any more, and everybody did what was left."""
-        key = (world.child, world.live, world.parent, world.doing)
-        if key not in self._ends:
-            self._ends[key] = self._quiet(world)
-        ended = self._ends[key]
-        if ended is None:
-            return "child and parent never agree"
-        kept, parent = ended
-        if world.owed & ~kept.rows:
-            return f"the child never has {names(world.owed & ~kept.rows)} again"
-        if world.owed & ~parent.applied:
-            return f"{names(world.owed & ~parent.applied)} never takes effect at the parent"
-        if any(times > 1 for times in parent.effects):
-            return "an effect is applied twice"
-        was = world.child.acked
-        behind = was != NONE and not self.chains.holds(world.parent.head, was)
-        if behind and not world.doing[0] and not parent.alarms & ROLLBACK:
-            return "the parent holds less than it gave a receipt for, and nobody says so"
-        return None
-
-    def _quiet(self, world: World) -> tuple[Child, Parent] | None:
-        """Finish by the rules alone: hello until both agree where they stand, then seal and deliver in order."""
-        rules, chains = self.rules, self.chains
-        while world.doing[0]:
-            world = self._step(world, *world.doing)
-        kept, live, parent, fresh = world.child, world.live, world.parent, 50
-        for _ in range(20):
-            met = child_side.meet(rules, chains, kept, live, parent.head, fresh)
-            if met is None:
-                return None
-            kept, live, alarms = met
-            fresh = max(fresh, live + 1)
-            parent = parent._replace(alarms=parent.alarms | alarms)
-            if not chains.holds(kept.head, parent.head):
-                continue
-            while kept.pending:
-                kept, _ = child_side.seal(rules, chains, kept, live)
-            for frame in chains.path[kept.head][chains.depth(parent.head) + 1 :]:
-                if chains.depth(frame) <= kept.floor or parent_side.judge(rules, chains, parent.head, frame) != "next":
-                    break
-                for act in rules.receive:
-                    if act != "ack":
-                        parent = parent_side.commit(rules, chains, parent, frame, act, self.budget.poison)
-            if parent.head == kept.head:
-                return kept, parent_side.replay(parent)
-        return None
+        return self.judge.wrong(world)
 
     # in words ----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tests.model.chain import GENESIS, NONE, Chains, bit
 from tests.model.rules import Rules
 
-FORK, ROLLBACK, LATE = 1, 2, 4
+FORK, ROLLBACK = 1, 2
 
 
 class Parent(NamedTuple):
@@ -21,8 +21,15 @@ class Parent(NamedTuple):
         """The records that took effect, as a set of bits."""
         return sum(1 << index for index, times in enumerate(self.effects) if times)
 
+    @property
+    def held(self) -> int:
+        """The records that it holds, applied or parked."""
+        return self.applied | self.parked
 
-def judge(rules: Rules, chains: Chains, head: int, frame: int) -> str:
+
+def judge(  # noqa: PLR0911 - a table of cases, one line each
+    rules: Rules, chains: Chains, head: int, frame: int
+) -> str:
     """What a frame is to a parent that holds the chain up to `head`."""
     if chains.holds(head, frame):
         return "held"
@@ -37,7 +44,9 @@ def judge(rules: Rules, chains: Chains, head: int, frame: int) -> str:
         return "ahead" if chains.holds(head, chains.prev[frame]) else "gap"
     if epoch == chains.epoch[head]:
         return "fork" if no == chains.no[head] + 1 else "gap"
-    return "late" if epoch in chains.epochs[head] else "gap"
+    if epoch in chains.epochs[head]:
+        return "fork" if rules.late_is_fork else "late"
+    return "gap"
 
 
 def commit(rules: Rules, chains: Chains, parent: Parent, frame: int, act: str, poison: int) -> Parent:

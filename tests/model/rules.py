@@ -13,6 +13,7 @@ class Rules:
     applies_once: bool = True  # an effect whose rid was seen before is not applied again
     compares_hash: bool = True  # a frame under a number that is held counts as held only if it is the same frame
     accepts_gaps: bool = False  # a frame that does not follow the head is taken all the same
+    late_is_fork: bool = False  # a late frame of an epoch that has ended is called a fork
     drops_poison: bool = False  # a record that cannot be applied is thrown away instead of parked
     prune: str = "safe"  # what lets the child forget the bytes of a frame: "safe", "ack" or "send"
     ack_names_hash: bool = True  # an acknowledgement counts only if its hash is that of the child's own frame
@@ -36,3 +37,4 @@ class Budget:
     epochs: int = 4
     poison: int = 0  # this record cannot be applied until somebody mends the parent
     is_late: bool = False  # answers of the parent, too, stay in the network for ever
+    is_literal: bool = False  # a record uploaded once must survive even the loss of both disks: no rules can do that

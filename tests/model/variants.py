@@ -1,4 +1,4 @@
-"""Wrong variants of the delivery rules. Each must be caught, or the search is blind; the equivalent ones must not be."""
+"""Wrong variants of the delivery rules: each must be caught, or the search is blind; the equivalent one must not be."""
 
 from dataclasses import dataclass
 
@@ -40,6 +40,7 @@ WRONG = (
 )
 MORE_WRONG = (
     Variant("a frame is held if its number is", Rules(compares_hash=False), Budget(2, rollbacks=1), "I5"),
+    Variant("a late frame of an ended epoch is called a fork", Rules(late_is_fork=True), BACKED_UP, "I5"),
     Variant("poison is dropped", Rules(drops_poison=True), Budget(2, poison=1), "I3"),
     Variant("a backup is called safe untried", Rules(tries_backups=False), Budget(1, parent_restores=1), "I1"),
     Variant("receipts are not compared with a hello", Rules(heeds_receipts=False), Budget(1, parent_restores=1), "I7"),
