@@ -8,7 +8,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null | sort)
 NO_FETCH := The packages could not be fetched or did not match the lock: see the lines above, check that pip reaches its package index, and run this again.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-check demo-clean test chaos powercut lint proto lock
+.PHONY: help setup setup-dev demo demo-check demo-clean test model chaos powercut lint proto lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ demo-clean: setup ## forget the demo's data, keys and accounts
 
 test: setup-dev ## all tests (options: ARGS="tests/federation -x")
 	@exec $(PY) -m pytest $(ARGS)
+
+model: setup-dev ## every state of the protocol's models visited, every wrong variant killed (options: ARGS=--quick)
+	@exec $(PY) -m tests.model $(ARGS)
 
 chaos: setup-dev ## real nodes killed and cut off while citizens report: nothing lost or doubled (options: CYCLES=40 SEED=1)
 	@GRPC_VERBOSITY=NONE exec $(PY) -m tests.chaos --cycles $(or $(CYCLES),40) $(if $(SEED),--seed $(SEED))
