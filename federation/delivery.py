@@ -38,7 +38,7 @@ FENCED_S = 60.0
 TOPIC = "links"
 # Ends that say nothing of a cause which this node could see in its own certificates, and ends that need no alarm.
 _UNSAID = frozenset({"UNREACHABLE", "CLOSED", "TLS_REFUSED"})
-_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO"})
+_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO", "LOST"})
 _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 
 
@@ -108,7 +108,7 @@ class Delivery:
             keystore=house.keystore,
             gate=gate,
             clock=house.clock,
-            on_refused=self._refused_at_gate,
+            on_refused=self.note_refused,
             extra_services=extra_services,
         )
         if listen is not None:
@@ -172,7 +172,8 @@ class Delivery:
     def _ring(self, code: str, peer: str, subject: str, detail: str) -> None:
         self._house.ring(code, peer=peer, subject=subject, detail=detail)
 
-    def _refused_at_gate(self, address: str, code: str, reason: str) -> None:
+    def note_refused(self, address: str, code: str, reason: str) -> None:
+        """A link did not admit whoever came from there: ring. In the event loop."""
         self._ring("PEER_REFUSED", "", code, f"{code}: {reason} (from {address})")
 
     # sealing -----------------------------------------------------------------------------------------------------

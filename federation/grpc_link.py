@@ -70,14 +70,16 @@ _MEANINGS = (
 )
 
 
-def _over(error: grpc.aio.AioRpcError, peer: str) -> LinkError:
-    """What the end of a call means; a refusal by the gate says its own code."""
+def _over(error: grpc.aio.AioRpcError, peer: str, *, was_heard: bool = False) -> LinkError:
+    """What the end of a call means; a refusal by the gate says its own code; who was heard has passed TLS."""
     details = error.details() or ""
     code, separator, reason = details.partition(": ")
     if separator and code.isascii() and code.replace("_", "").isupper():
         return LinkError(code, reason)
     if error.code() is not grpc.StatusCode.UNAVAILABLE:
         return LinkError("CLOSED", f"{peer} ended the connection ({error.code().name}: {details})")
+    if was_heard:
+        return LinkError("CLOSED", f"the connection to {peer} broke ({details})")
     for sign, meaning, sentence in _MEANINGS:
         if sign in details:
             return LinkError(meaning, f"{sentence.format(peer)} ({details})")
@@ -92,13 +94,14 @@ class _DialledChannel:
         self._channel = channel
         self._call = call
         self._writing = asyncio.Lock()
+        self._was_heard = False
 
     async def send(self, envelope: Envelope) -> None:
         try:
             async with self._writing:
                 await self._call.write(envelope)
         except grpc.aio.AioRpcError as error:
-            raise _over(error, self.peer) from error
+            raise _over(error, self.peer, was_heard=self._was_heard) from error
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             raise LinkError("CLOSED", f"the connection to {self.peer} is over") from error
 
@@ -106,8 +109,9 @@ class _DialledChannel:
         try:
             envelope = await self._call.read()
         except grpc.aio.AioRpcError as error:
-            raise _over(error, self.peer) from error
+            raise _over(error, self.peer, was_heard=self._was_heard) from error
         if isinstance(envelope, Envelope):
+            self._was_heard = True
             return envelope
         raise LinkError("CLOSED", f"{self.peer} ended the connection")
 

@@ -11,6 +11,7 @@ from pki.errors import GateRefused
 from pki.gate import Admission, Gate
 from pki.keystore import Keystore
 
+MESSAGE_BYTES = 1024 * 1024
 _FIRST_PORT = 20000
 
 
@@ -21,6 +22,7 @@ class FakeNet:
     loss: float = 0.0
     double: float = 0.0
     reorder: float = 0.0
+    stalled: bool = False
     random: Random = field(default_factory=lambda: Random(1))  # noqa: S311 - chance, no secret
     servers: "dict[str, tuple[FakeLink, Accept]]" = field(default_factory=dict)
     live: "list[FakeChannel]" = field(default_factory=list)
@@ -48,7 +50,9 @@ class FakeChannel:
     async def send(self, envelope: Envelope) -> None:
         if self.over or self.other is None or self.other.over:
             raise LinkError("CLOSED", f"the connection to {self.peer} is over")
-        for raw in self._faulty(envelope):
+        if envelope.ByteSize() > MESSAGE_BYTES:
+            self.break_off()
+        for raw in [] if self.net.stalled else self._faulty(envelope):
             self.other.arriving.put_nowait(raw)
         await asyncio.sleep(0)
 
@@ -81,7 +85,7 @@ class FakeChannel:
                 raise LinkError(error.code, error.reason) from error
 
     async def close(self, code: str, reason: str) -> None:
-        if not self.over and self.other is not None:
+        if not self.over and self.other is not None and not self.net.stalled:
             goodbye = Envelope(refusal=Refusal(code=code, reason=reason))
             self.other.arriving.put_nowait(goodbye.SerializeToString())
         self.break_off()
@@ -89,7 +93,7 @@ class FakeChannel:
     def break_off(self) -> None:
         self.over = True
         self.arriving.put_nowait(None)
-        if self.other is not None and not self.other.over:
+        if self.other is not None and not self.other.over and not self.net.stalled:
             self.other.arriving.put_nowait(None)
 
 
@@ -106,7 +110,7 @@ class FakeLink:
         server, accept = self.net.servers.get(address, (None, None))
         if server is not None and server.keystore.name != name:
             raise LinkError("WRONG_PEER", f"{name} is not the one who answers at {address}")
-        if server is None or accept is None:
+        if server is None or accept is None or self.net.stalled:
             raise LinkError("UNREACHABLE", f"{name} does not answer at {address}")
         try:
             admission = server.gate.admit(self.keystore.tls_chain_pem, datetime.now(UTC))

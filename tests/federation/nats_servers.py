@@ -15,7 +15,7 @@ import pytest
 from federation import nats_server
 from federation.nats_counter import Needs
 from federation.nats_link import NatsLink
-from node.clock import SystemClock
+from node.clock import Clock, SystemClock
 from pki.gate import Gate
 from pki.keystore import Keystore
 from pki.registry import RegistryFile
@@ -76,6 +76,23 @@ class ServedNatsLink(NatsLink):
         self.needs = needs
         self.server: Server | None = None
         self.keeps_server = False
+        self.disturbance = None
+
+    def _mistreat(self, client) -> None:
+        plain = client.publish
+
+        async def publish(subject: str, payload: bytes = b"", reply: str = "", headers=None) -> None:
+            if self.disturbance is None or not payload:
+                await plain(subject, payload, reply=reply)
+            else:
+                await self.disturbance.publish(plain, subject, payload, reply)
+
+        client.publish = publish
+
+    async def dial(self, address, name):
+        channel = await super().dial(address, name)
+        self._mistreat(channel._client)
+        return channel
 
     async def listen(self, address, accept) -> int:
         port = int(address.rpartition(":")[2]) or free_port()
@@ -84,7 +101,10 @@ class ServedNatsLink(NatsLink):
             nats_server.write(self.needs.server_file, content)
             self.server = Server(self.needs.server_file, port)
             await self.server.start()
-        return await super().listen(f"127.0.0.1:{port}", accept)
+        await super().listen(f"127.0.0.1:{port}", accept)
+        if self._counter._client is not None:
+            self._mistreat(self._counter._client)
+        return port
 
     async def close(self) -> None:
         await super().close()
@@ -103,7 +123,11 @@ def _is_taken(port: int) -> bool:
 
 
 def served_link(
-    keystore: Keystore, registry: RegistryFile, on_refused: Callable[[str, str, str], None], folder: Path
+    keystore: Keystore,
+    registry: RegistryFile,
+    on_refused: Callable[[str, str, str], None],
+    folder: Path,
+    clock: Clock | None = None,
 ) -> ServedNatsLink:
     program()
     return ServedNatsLink(
@@ -111,7 +135,7 @@ def served_link(
             keystore=keystore,
             gate=Gate(keystore.root_pem, lambda: registry.current),
             registry=registry,
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             random=os.urandom,
             on_refused=on_refused,
             server_file=folder / "nats" / "server.conf",
