@@ -64,11 +64,12 @@ class Wishes:
     cycles: int
     seed: int
     tell: Callable[[str], None]
+    folder: Path | None = None  # kept, whatever the verdict
 
 
 async def run(wishes: Wishes) -> dict[str, Any]:
     """All cycles, then the verdict as it is printed; the folder stays if something did not hold."""
-    folder = Path(tempfile.mkdtemp(prefix="lienthong-chaos-")).resolve()
+    folder = wishes.folder or Path(tempfile.mkdtemp(prefix="lienthong-chaos-")).resolve()
     federation, counted = Federation(folder), Counted()
     begun_s = federation.clock.monotonic()
     try:
@@ -100,10 +101,9 @@ async def run(wishes: Wishes) -> dict[str, Any]:
         "alarms": alarms,
         "took_s": round(federation.clock.monotonic() - begun_s, 1),
     }
-    if ok:
+    if ok and wishes.folder is None:
         shutil.rmtree(folder, ignore_errors=True)
-        return facts
-    return facts | {"kept": str(folder)}
+    return facts if ok else facts | {"kept": str(folder)}
 
 
 def _judge(folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
