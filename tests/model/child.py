@@ -73,14 +73,16 @@ def meet(
     depth = chains.depth(shared)
     if depth < child.floor:
         return None  # only an old answer, or a parent that lost what it called safe, can say so
-    if _is_fork(chains, child.head, answer, depth, live):
+    if _is_fork(chains, child.head, answer, depth, live if rules.rings_when_ahead else NONE):
         alarms |= FORK
     if not rules.gives_back:
         mine = tuple(chains.beyond(child.head, depth))
         return child._replace(head=answer, pending=(*mine, *child.pending)), fresh, alarms
     back = chains.path[answer][depth + 1]
     lacked = [frame for frame in chains.path[child.head][depth + 1 :] if chains.rid[frame]]
-    if rules.renumbers == "live":
+    if rules.renumbers == "none":
+        lacked = []
+    elif rules.renumbers == "live":
         lacked = [frame for frame in lacked if chains.epoch[frame] == live]
     pending = (*(chains.rid[frame] for frame in lacked), *child.pending)
     if rules.compares_rids:

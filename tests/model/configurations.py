@@ -45,7 +45,7 @@ DELIVERY = (
     _delivery("one record cannot be applied, the child is restored", Budget(2, restores=1, epochs=2, poison=1)),
     _delivery("both are restored", Budget(1, restores=1, parent_restores=1, epochs=3)),
     _delivery("the child is restored, old answers arrive late", Budget(1, 1, 1, epochs=3, is_late=True)),
-    _delivery("three records, the child is restored", Budget(3, restores=1), is_quick=False),
+    _delivery("three records, the child is restored", Budget(3, restores=1, epochs=3), is_quick=False),
     _delivery("three records, the child is set back without knowing it", Budget(3, rollbacks=1), is_quick=False),
     _delivery("two records, restored and a power cut", Budget(2, crashes=1, restores=1), is_quick=False),
     _delivery("the same with a record that cannot be applied", Budget(2, 1, 1, epochs=3, poison=1), is_quick=False),

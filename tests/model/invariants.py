@@ -101,6 +101,10 @@ class Judge:
             yield "I7", f"over quiet links, the child never has {names(world.owed & ~kept.rows)} again"
         if world.owed & ~parent.applied:
             yield "I7", f"over quiet links, {names(world.owed & ~parent.applied)} never takes effect at the parent"
+        shared = self.chains.common(world.parent.head, world.child.head)
+        unknown = self.chains.path[world.parent.head][self.chains.depth(shared) + 1 :]
+        if any(self.chains.epoch[frame] == world.live for frame in unknown) and not parent.alarms & FORK:
+            yield "I7", "the parent holds frames of the child's present epoch that the child lacks, and nobody says so"
         was = world.child.acked
         behind = was != NONE and not self.chains.holds(world.parent.head, was)
         if behind and not world.doing[0] and not parent.alarms & ROLLBACK:

@@ -13,12 +13,15 @@ class Rules:
     applies_once: bool = True  # an effect whose rid was seen before is not applied again
     compares_hash: bool = True  # a frame under a number that is held counts as held only if it is the same frame
     accepts_gaps: bool = False  # a frame that does not follow the head is taken all the same
+    rings_when_ahead: bool = True  # a parent that holds more of the child's present epoch than the child is a fork
     late_is_fork: bool = False  # a late frame of an epoch that has ended is called a fork
     drops_poison: bool = False  # a record that cannot be applied is thrown away instead of parked
     prune: str = "safe"  # what lets the child forget the bytes of a frame: "safe", "ack" or "send"
     ack_names_hash: bool = True  # an acknowledgement counts only if its hash is that of the child's own frame
     has_epochs: bool = True  # each start of the child, and each renumbering, opens an epoch
-    renumbers: str = "all"  # which records that the parent lacks get new numbers: "all", or those of the "live" epoch
+    renumbers: str = (
+        "all"  # which records that the parent lacks get new numbers: "all", those of the "live" epoch, "none"
+    )
     compares_rids: bool = False  # the child does not renumber what it finds in a frame that was given back
     gives_back: bool = True  # a child that lost frames fetches them from the parent; else it only takes the numbers
     tries_backups: bool = True  # only a backup that was restored once for trial is called safe

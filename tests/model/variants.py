@@ -39,6 +39,14 @@ WRONG = (
     Variant("new epoch on restore without giving back", Rules(gives_back=False), BACKED_UP, "I7"),
 )
 MORE_WRONG = (
+    Variant("acknowledge before the commit", Rules(receive=("ack", "effect+cursor")), Budget(1), "I4"),
+    Variant("give back, and forget what was sealed since the restore", Rules(renumbers="none"), BACKED_UP, "I1"),
+    Variant(
+        "no alarm though the parent is ahead in the live epoch",
+        Rules(rings_when_ahead=False),
+        Budget(1, rollbacks=1),
+        "I7",
+    ),
     Variant("a frame is held if its number is", Rules(compares_hash=False), Budget(2, rollbacks=1), "I5"),
     Variant("a late frame of an ended epoch is called a fork", Rules(late_is_fork=True), BACKED_UP, "I5"),
     Variant("poison is dropped", Rules(drops_poison=True), Budget(2, poison=1), "I3"),
