@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 NAMES = frozenset(
@@ -59,6 +61,7 @@ class _Armed:
 
 _armed: dict[str, _Armed] = {}
 _lock = threading.Lock()
+_watchers: list[Callable[[str], None]] = []
 
 
 def arm(spec: str) -> None:
@@ -81,8 +84,20 @@ def disarm() -> None:
         _armed.clear()
 
 
+@contextmanager
+def watched(watcher: Callable[[str], None]) -> Iterator[None]:
+    """Let a simulation of many nodes in one process see each passage, and raise what it likes there."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
 def failpoint(name: str) -> None:
     """Do what was armed for this place, which is nothing in ordinary life."""
+    for watcher in _watchers:
+        watcher(name)
     if not _armed:
         return
     with _lock:

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +26,7 @@ from federation.frame import (
     seal_frame,
     to_us,
 )
-from federation.storage import touch
+from federation.storage import random_of, touch
 
 UP = "up"
 PARENT = "parent"
@@ -109,7 +108,7 @@ def append(
         msg = f"{kind!r} is no kind of record"
         raise ValueError(msg)
     connection = session.connection()
-    rid = rid or new_rid(now, secrets.token_bytes)
+    rid = rid or new_rid(now, random_of(session))
     pos, hlc = _tick(connection, now)
     raw = encode_record(Record(rid, kind, schema, now, hlc, payload))
     if len(raw) > MAX_RECORD_BYTES:

@@ -1,5 +1,6 @@
 """What delivery asks of a database: one writer whose answer means "on the disk", and readers beside it."""
 
+import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 T = TypeVar("T")
 
 TOPIC = "ledger"
+RANDOM = "random"
 _TOUCHED = "touched"
 
 
@@ -31,3 +33,9 @@ class Storage(Protocol):
 def touch(session: Session, topic: str = TOPIC) -> None:
     """Announce that something of the topic changed; listeners hear it after the commit."""
     session.info.setdefault(_TOUCHED, set()).add(topic)
+
+
+def random_of(session: Session) -> Callable[[int], bytes]:
+    """Where the bytes of new identities come from: the system, unless the storage lends another source to its steps."""
+    found: Callable[[int], bytes] = session.info.get(RANDOM, secrets.token_bytes)
+    return found

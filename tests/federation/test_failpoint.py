@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.failpoint import NAMES, FailpointReached, arm, disarm, failpoint
+from federation.failpoint import NAMES, FailpointReached, arm, disarm, failpoint, watched
 
 TOP = Path(__file__).parents[2]
 
@@ -20,6 +20,15 @@ def _disarmed() -> Iterator[None]:
 
 def test_an_unarmed_failpoint_does_nothing() -> None:
     failpoint("sender.before_send")
+
+
+def test_a_watcher_sees_each_passage_while_it_watches() -> None:
+    seen: list[str] = []
+    with watched(seen.append):
+        failpoint("sender.before_send")
+        failpoint("sender.after_send")
+    failpoint("sender.before_send")
+    assert seen == ["sender.before_send", "sender.after_send"]
 
 
 def test_the_nth_passage_alone_acts() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from federation import tables
 from federation.frame import MAX_FRAME_BYTES, MAX_RECORD_BYTES, decode_record, open_enclosure, open_frame
 from federation.ledger import UP, Lane, NotSealed, append, down, enclosure, new_rid
+from federation.storage import RANDOM
 from tests.federation.pairs import Centre, now
 
 
@@ -166,6 +167,14 @@ def test_a_rid_is_a_uuidv7_of_its_moment() -> None:
     assert (rid.version, rid.variant) == (7, "specified in RFC 4122")
     assert int.from_bytes(rid.bytes[:6], "big") == int(moment.timestamp() * 1000)
     assert new_rid(moment + timedelta(milliseconds=1), bytes) > rid
+
+
+def test_a_storage_may_lend_the_randomness_of_new_identities(commune) -> None:
+    def step(session):
+        session.info[RANDOM] = lambda size: b"\x07" * size
+        return append(session, lane=Lane.URGENT, audience=UP, kind="test.note", payload=b"x", now=now())
+
+    assert commune.storage.write(step).bytes[10:] == b"\x07" * 6
 
 
 def test_the_hybrid_clock_goes_forward_when_the_wall_clock_goes_back(commune) -> None:
