@@ -1,0 +1,141 @@
+"""What people do at a centre, each act with a mark of its own, written down before it and after it."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from federation.ledger import UP, Lane, append, down
+from node.errors import NodeError
+from node.incident import rows, steps
+from node.incident.act import open_incident, perform
+from node.incident.value import IncidentKind, Place, Severity
+from tests.simulation.centre import FIGURE, POISON, Post
+from tests.simulation.disk import said
+from tests.simulation.loop import Crash
+
+FLOOD = IncidentKind("citizen.flood", "Ngập lụt", Severity.HIGH)
+LITTER = IncidentKind("citizen.litter", "Rác thải")
+JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 40 + b"\xff\xd9"
+_RECENT = 12
+
+
+class People:
+    """Those who work at one centre and those who report to it."""
+
+    def __init__(self, post: Post, chance: Random) -> None:
+        self.post, self.chance = post, chance
+        self.count = 0
+
+    async def busy(self, every_s: float, act: Callable[[], Any]) -> None:
+        """Act again and again, at random times."""
+        while True:
+            await asyncio.sleep(self.chance.expovariate(1 / every_s))
+            await act()
+
+    async def call(self, kind: str, step: Callable[[Session, str], Any], *, prefix: str = "") -> str:
+        """Ask the node to record something and write down what it said: ok, failed, or nothing any more."""
+        post, world = self.post, self.post.world
+        if not post.is_alive:
+            return "closed"
+        self.count += 1
+        mark = f"{prefix}{post.code}.{self.count}."
+        call = world.begin(post.code, mark, kind)
+        try:
+            await asyncio.wrap_future(post.start.database.submit(lambda session: step(session, mark), urgent=True))
+            outcome = "ok"
+        except NodeError as error:
+            outcome = "failed"
+            world.refused[type(error).__name__] += 1
+        except Crash:
+            outcome = "unknown"
+        world.end(call, outcome)
+        return outcome
+
+    # figures -------------------------------------------------------------------------------------------------------
+
+    async def say(self) -> None:
+        """State a figure to all above."""
+        lane = Lane.REGULAR if self.chance.random() < 0.8 else Lane.AUDIT
+        await self.call("figure", lambda session, mark: self._say(session, mark, lane, UP))
+
+    async def say_poison(self) -> None:
+        """State something that those above cannot apply before they are mended."""
+        await self.call("poison", lambda session, mark: self._say(session, mark, Lane.REGULAR, UP), prefix=POISON)
+
+    async def tell_a_child(self) -> None:
+        """Send something down to one child."""
+        children = sorted(line.child for line in self.post.world.net.lines.values() if line.parent == self.post.code)
+        audience = down(self.post.world.posts[self.chance.choice(children)].name)
+        await self.call("word", lambda session, mark: self._say(session, mark, Lane.REGULAR, audience))
+
+    def _say(self, session: Session, mark: str, lane: Lane, audience: str) -> None:
+        now = self.post.start.clock.now()
+        append(session, lane=lane, audience=audience, kind=FIGURE, payload=mark.encode(), now=now)
+        session.execute(insert(said).values(mark=f"{self.post.name} {lane.value} {audience} {mark}"))
+
+    # incidents -----------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Report an incident; most are grave enough to rise by rule."""
+        kind, severity = (FLOOD, Severity.CRITICAL) if self.chance.random() < 0.7 else (LITTER, Severity.NORMAL)
+        picture = JPEG if self.chance.random() < 0.3 else None
+
+        def step(session: Session, mark: str) -> None:
+            open_incident(
+                session,
+                centre=self.post.centre,
+                kind=kind,
+                severity=severity,
+                title=f"Nước dâng {mark}",
+                description="Đường Võ Nguyên Giáp, hẻm 12",
+                area_code=self.post.code,
+                place=Place(10.88, 106.95),
+                category="Thiên tai",
+                thumbnail=picture,
+                actor="Người dân",
+                now=self.post.start.clock.now(),
+                random=self.chance.randbytes,
+            )
+
+        await self.call("open", step)
+
+    async def act(self) -> None:
+        """Do one of the things that the screen offers for one of the newer incidents."""
+        if not self.post.is_alive:
+            return
+        found = self.post.start.database.read(self._choose)
+        if found is None:
+            return
+        incident, action, of = found
+        fields = {field.name: self._fill(field, of) for field in action.fields if field.name != "note"}
+
+        def step(session: Session, mark: str) -> None:
+            desk = self.post.desk("Cán bộ")
+            perform(session, desk, incident.id, action.name, version=incident.version, fields=fields | {"note": mark})
+
+        await self.call(action.name, step)
+
+    def _choose(self, session: Session) -> Any:
+        table, number = rows.incident, self.chance.random()
+        recent = select(table.c.id).order_by(table.c.opened_at.desc(), table.c.id).limit(_RECENT)
+        ids = session.scalars(recent).all()
+        if number < 0.4:  # duty that waits for an answer goes first
+            waiting = (table.c.offered_to == self.post.name) & (table.c.custody_state == "offered")
+            ids = session.scalars(select(table.c.id).where(waiting).order_by(table.c.id).limit(_RECENT)).all() or ids
+        if not ids:
+            return None
+        incident = rows.get(session, self.chance.choice(ids))
+        actions = steps.possible(incident, self.post.name, self.post.centre.parent)
+        other = session.scalar(select(func.min(table.c.number)).where(table.c.id != incident.id)) or "0"
+        return (incident, self.chance.choice(actions), other) if actions else None
+
+    def _fill(self, field: steps.Field, of: str) -> str:
+        if field.options:
+            return self.chance.choice(field.options)[0]
+        if field.kind == "integer":
+            return str(self.chance.randint(1, 5))
+        return of if field.name == "of" else "Đội 3"
