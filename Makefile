@@ -34,8 +34,8 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.run
 	@$(PIP) -r $< || { echo "$(NO_FETCH)" >&2; exit 1; }
 	@touch $@
 
-demo: setup ## seven centres of Đồng Nai on this machine; Ctrl-C stops them (options: ARGS="--all-dashboards")
-	@exec $(PY) -m node demo up $(ARGS)
+demo: setup ## seven centres of Đồng Nai on this machine; Ctrl-C stops them (options: LINK=nats ARGS="--all-dashboards")
+	@exec $(PY) -m node demo up $(if $(LINK),--link $(LINK)) $(ARGS)
 
 demo-check: setup ## the same federation without a person: load, kills, proof, latencies; exit 0 only if all holds
 	@GRPC_VERBOSITY=NONE exec $(PY) -m node demo check $(ARGS)

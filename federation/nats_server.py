@@ -16,7 +16,6 @@ from pki.private_file import write_private
 from pki.registry import Registry
 
 MESSAGE_BYTES = 1024 * 1024
-FILE = Path("nats") / "server.conf"
 _CONNECTIONS_EACH = 4
 _SPARE_CONNECTIONS = 16
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from federation.delivery import Delivery, ParentAddress
+from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import inbound, presence
+from node import inbound, links, presence
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -111,9 +111,13 @@ class Node:
     async def start(self) -> None:
         """Dial the parent, listen for children, begin the jobs."""
         settings = self.context.settings
-        parent = ParentAddress(settings.parent.address) if settings.parent else None
         services = [self.desk.add_registration]
-        await self.delivery.start(parent=parent, listen=settings.link.listen, extra_services=services)
+        await self.delivery.start(
+            parent=links.parent_address(settings),
+            listen=links.listen_address(settings),
+            extra_services=services,
+            link=links.choose_link(self.context, self.keystore, self.delivery.note_refused, services),
+        )
         if settings.link.enrol_listen:
             await self.desk.open(settings.link.enrol_listen)
         self.jobs.start()

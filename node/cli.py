@@ -2,7 +2,7 @@
 
 import typer
 
-from node.commands import account, enrol, evidence, pki, territory
+from node.commands import account, enrol, evidence, nats, pki, territory
 from node.commands.check import check
 from node.commands.serve import apply_migrations, modules, serve
 from node.demo import command as demo
@@ -22,4 +22,5 @@ app.add_typer(account.app, name="account")
 app.add_typer(pki.app, name="pki")
 app.add_typer(territory.app, name="territory")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(nats.app, name="nats")
 app.add_typer(demo.app, name="demo")

@@ -137,6 +137,9 @@ class LinkSection(Section):
 
     listen: Address | None = Field(default=None, description="host:port for children, mutual TLS.")
     enrol_listen: Address | None = Field(default=None, description="host:port where new children enrol.")
+    nats: Address | None = Field(
+        default=None, description="host:port of this centre's own NATS server, for children that come over NATS."
+    )
 
 
 class ParentSection(Section):
@@ -144,6 +147,9 @@ class ParentSection(Section):
 
     address: Address = Field(description="host:port of the parent's link.")
     enrol_address: Address | None = Field(default=None, description="host:port where the parent enrols children.")
+    nats: Address | None = Field(
+        default=None, description="host:port of the parent's NATS server; frames then go that way."
+    )
 
 
 class AuthoritySection(Section):
@@ -253,6 +259,11 @@ class Settings(BaseSettings):
     def socket(self) -> Path:
         """Unix socket for the commands of this machine."""
         return self.node.folder / "node.sock"
+
+    @property
+    def nats_file(self) -> Path:
+        """Configuration that this node writes for its own NATS server."""
+        return self.node.folder / "nats" / "server.conf"
 
     @property
     def database_url(self) -> str:

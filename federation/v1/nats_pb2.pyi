@@ -21,6 +21,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Parcel(_message.Message):
+    """One message of the server: something of the link, or an envelope of the connection, with its number."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NUMBER_FIELD_NUMBER: _builtins.int
@@ -77,6 +79,8 @@ Global___Parcel: _TypeAlias = Parcel  # noqa: Y015
 
 @_typing.final
 class Knock(_message.Message):
+    """The child asks for a connection."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
@@ -100,6 +104,8 @@ Global___Knock: _TypeAlias = Knock  # noqa: Y015
 
 @_typing.final
 class Challenge(_message.Message):
+    """The parent asks for a proof that cannot have been made before."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NONCE_FIELD_NUMBER: _builtins.int
@@ -120,6 +126,8 @@ Global___Challenge: _TypeAlias = Challenge  # noqa: Y015
 
 @_typing.final
 class Proof(_message.Message):
+    """The child signs the challenge with both its keys, and shows its certificate for the gate."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     TLS_CHAIN_PEM_FIELD_NUMBER: _builtins.int
@@ -152,6 +160,8 @@ Global___Proof: _TypeAlias = Proof  # noqa: Y015
 
 @_typing.final
 class Welcome(_message.Message):
+    """The parent lets the child in; what follows is what passes over gRPC."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(

@@ -28,12 +28,13 @@ _LOOK_AGAIN_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run: Python's arguments, and where its output goes."""
+    """What to run, with which arguments (Python's, unless another program is named), and where its output goes."""
 
     name: str
     arguments: tuple[str, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    executable: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Children:
         if program.name in self._running:
             raise ValueError(f"{program.name} is running already")
         settings = [f"{key}={value}" for key, value in program.environment.items()]
-        target = ["/usr/bin/env", *settings, sys.executable, *program.arguments]
+        target = ["/usr/bin/env", *settings, program.executable, *program.arguments]
         program.log.parent.mkdir(parents=True, exist_ok=True)
         with program.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,16 +24,29 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 Folder = Annotated[Path, typer.Option(help="Where the demo keeps everything it makes.")]
 
 
+class LinkKind(StrEnum):
+    """The links that the demo can use."""
+
+    GRPC = "grpc"
+    NATS = "nats"
+
+
 @app.command()
 def up(
     folder: Folder = FOLDER,
     *,
     all_dashboards: Annotated[bool, typer.Option(help="Screens for every centre, not one per tier.")] = False,
     no_dashboards: Annotated[bool, typer.Option(help="Nodes only, without any screens.")] = False,
+    link: Annotated[LinkKind, typer.Option(help="What carries the frames between the centres.")] = LinkKind.GRPC,
 ) -> None:
     """Start seven centres and wait for Ctrl-C; a second start continues with the data of the first."""
     console = Console()
-    wishes = Wishes(folder=folder.absolute(), all_screens=all_dashboards, no_screens=no_dashboards)
+    wishes = Wishes(
+        folder=folder.absolute(),
+        all_screens=all_dashboards,
+        no_screens=no_dashboards,
+        over_nats=link is LinkKind.NATS,
+    )
     try:
         with exclusively(wishes.folder):
             raise typer.Exit(asyncio.run(run_up(wishes, SystemClock(), console)))

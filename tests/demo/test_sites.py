@@ -1,5 +1,6 @@
 """Settings that the demo writes are ones that a node takes; accounts are kept closed and stay."""
 
+import json
 import socket
 
 import pytest
@@ -29,6 +30,25 @@ def test_every_centre_gets_settings_that_a_node_takes(sites):
         assert (settings.link.listen is None) == (not sites.plan.children(site.centre.code))
         assert settings.http.origin == (site.screens_url if site.centre.dashboard else site.url)
         assert site.settings.stat().st_mode & 0o777 == 0o600
+
+
+def test_over_nats_every_parent_has_a_server_and_every_child_dials_it(tmp_path):
+    sites = place(tmp_path / "demo", DemoPlan.load(), habit=False, over_nats=True)
+    for site in sites.by_code.values():
+        write_settings(sites, site)
+        settings = Settings.load(site.settings)
+        assert (settings.link.nats is None) == (not sites.plan.children(site.centre.code))
+        if settings.parent:
+            assert settings.parent.nats == f"127.0.0.1:{sites[site.centre.parent].nats}"
+
+
+def test_a_demo_of_before_gets_the_port_that_it_lacked(sites):
+    note = sites.folder / "ports.json"
+    note.write_text(json.dumps({code: ports[:4] for code, ports in json.loads(note.read_text()).items()}))
+    again = place(sites.folder, sites.plan, habit=False)
+    assert again.moved == ()
+    assert again["731"].link == sites["731"].link
+    assert again["731"].nats not in {0, again["731"].screens}
 
 
 def test_ports_stay_and_a_taken_one_is_replaced(sites):

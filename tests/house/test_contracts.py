@@ -37,6 +37,7 @@ BAD = {
     "verifier-alone": ("federation/verify/wire.py", "import federation.frame"),
     "frames-are-bytes": ("federation/frame.py", "import sqlalchemy"),
     "grpc-in-links": ("federation/ledger.py", "import grpc"),
+    "nats-in-its-link": ("federation/ledger.py", "import nats"),
     "territory-is-pure": ("node/territory.py", "import node.database"),
     "nouns-without-web": ("node/audit.py", "import fastapi"),
     "handlers-without-web": ("node/inbound.py", "import fastapi"),
