@@ -1,16 +1,14 @@
-"""What the parent's real nats-server lets a child do, asked with good certificates; and what the file for it says."""
+"""What the parent's real nats-server lets a child do, asked with good certificates, and how its going is borne."""
 
 import asyncio
 import contextlib
 import dataclasses
-import json
-import stat
 from collections.abc import AsyncIterator
 
 import pytest
 from nats.aio.client import Client
 
-from federation import nats_channel, nats_server
+from federation import nats_channel
 from federation import nats_subject as subject
 from federation.link import LinkError
 from federation.nats_channel import connect, shut
@@ -19,8 +17,6 @@ from federation.v1.nats_pb2 import Parcel
 from tests.federation.nats_servers import ServedNatsLink, served_link
 from tests.federation.nodes import until
 from tests.federation.test_link import Side
-
-ADDRESS = "127.0.0.1:4222"
 
 
 class Parent(Side):
@@ -308,35 +304,3 @@ async def test_without_a_server_the_parent_starts_says_so_and_comes_in_later(fed
     await link.server.start()
     await until(lambda: link._counter._client is not None)
     await link.close()
-
-
-def test_the_file_names_the_parent_and_its_active_children_and_nobody_else(federation) -> None:
-    federation.plan("26377", "COC phường Phước Tân", "coc", "731")
-    keystore = federation.keystore("731")
-    raw = nats_server.configuration(federation.registry, keystore, ADDRESS)
-    content = json.loads(raw)
-    users = [one["user"] for one in content["accounts"]["CENTRES"]["users"]]
-    assert users == [federation.name("731"), federation.name("26374")]
-    keys = [key.hex() for code in ("731", "26374") for key in federation.registry.by_code(code).auth_keys]
-    assert content["tls"]["pinned_certs"] == sorted(keys)
-    assert content["tls"]["verify_and_map"]
-    assert content["max_payload"] == 1 << 20
-    assert b"jetstream" not in raw
-    assert raw == nats_server.configuration(federation.registry, keystore, ADDRESS)
-
-
-def test_the_file_is_its_owners_and_is_written_once(tmp_path) -> None:
-    file = tmp_path / "nats" / "server.conf"
-    assert nats_server.write(file, b"{}")
-    assert not nats_server.write(file, b"{}")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    ["lienthong.v1.n-aaaaaaaaaaaaaaaa.down.c", "lienthong.v1.x.up.c", "lienthong.v1.n-aaaaaaaaaaaaaaaa.up", "a"],
-)
-def test_only_upward_subjects_have_a_speaker(wrong) -> None:
-    name = "n-aaaaaaaaaaaaaaaa.lienthong.internal"
-    assert subject.speaker(subject.up(name, "c")) == (name, "c")
-    assert subject.speaker(wrong) is None
