@@ -15,6 +15,7 @@ import pytest
 from node.demo.children import REPOSITORY
 from node.demo.people import people
 from node.demo.plan import DemoPlan
+from tests.federation.nats_servers import program
 
 UP = [sys.executable, "-m", "node", "demo", "up", "--no-dashboards", "--folder"]
 READY = "Ctrl-C"
@@ -23,10 +24,11 @@ READY = "Ctrl-C"
 class Terminal:
     """A demo that runs, and what it has said so far."""
 
-    def __init__(self, folder: Path, log: Path):
+    def __init__(self, folder: Path, log: Path, *options: str):
         self.folder, self.log = folder, log
+        command = [*UP, str(folder), *options]
         with log.open("wb") as out:
-            self.process = subprocess.Popen([*UP, str(folder)], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
 
     def says(self, pattern: str, limit: int = 600) -> str:
         for _ in range(limit):
@@ -112,6 +114,29 @@ def test_the_demo_starts_heals_refuses_a_twin_ends_and_continues(tmp_path):
     assert nodes(folder) == {}
     assert subprocess.run(clean, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
     assert not folder.exists()
+
+
+@pytest.mark.timeout(300)
+def test_over_nats_every_parent_has_its_server_and_all_links_come_about(tmp_path):
+    program()
+    folder, plan = tmp_path / "demo", DemoPlan.load()
+    demo = Terminal(folder, tmp_path / "log", "--link", "nats")
+    try:
+        demo.says(READY)
+        ports = json.loads((folder / "ports.json").read_text())
+        who = people(folder / "accounts.txt", plan.centres)["731", "operator"]
+        with httpx.Client(base_url=f"http://127.0.0.1:{ports['731'][0]}") as district:
+            district.post("/api/v1/session", json={"username": who.username, "password": who.password})
+            for _ in range(300):
+                links = district.get("/api/v1/links").json()["items"]
+                if len(links) == 3 and all(link["connected"] for link in links):
+                    break
+                time.sleep(0.1)
+        assert {(link["title"][:3], link["connected"]) for link in links} == {("IOC", True), ("COC", True)}
+        assert "nats" in nodes(folder)
+    finally:
+        demo.end()
+    assert nodes(folder) == {}
 
 
 def test_a_folder_that_is_no_demo_is_left_alone(tmp_path):

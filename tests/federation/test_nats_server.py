@@ -12,9 +12,10 @@ from federation import nats_channel
 from federation import nats_subject as subject
 from federation.link import LinkError
 from federation.nats_channel import connect, shut
+from federation.nats_counter import Counter
 from federation.v1.link_pb2 import Envelope, FrameDelivery
 from federation.v1.nats_pb2 import Parcel
-from tests.federation.nats_servers import ServedNatsLink, served_link
+from tests.federation.nats_servers import ServedNatsLink, Server, free_port, served_link
 from tests.federation.nodes import until
 from tests.federation.test_link import Side
 
@@ -33,9 +34,8 @@ class Parent(Side):
 async def parent(federation, tmp_path) -> AsyncIterator[Parent]:
     refused: list[str] = []
     registry = federation.registry_file("731")
-    link = served_link(
-        federation.keystore("731"), registry, lambda *said: refused.append(said[1]), federation.home("731")
-    )
+    home = federation.home("731")
+    link = served_link(federation.keystore("731"), registry, lambda *said: refused.append(said[1]), home)
     made = Parent(link, refused=refused)
     await link.listen("127.0.0.1:0", made.accept)
     yield made
@@ -158,10 +158,13 @@ async def test_the_server_itself_refuses_what_is_too_large(parent, federation, m
     await until(lambda: "maximum payload" in parent.link.server.log.read_text().lower())
 
 
+def child_link(federation) -> ServedNatsLink:
+    home = federation.home("26374")
+    return served_link(federation.keystore("26374"), federation.registry_file("26374"), lambda *_: None, home)
+
+
 async def dialled(parent: Parent, federation):
-    link = served_link(
-        federation.keystore("26374"), federation.registry_file("26374"), lambda *_: None, federation.home("26374")
-    )
+    link = child_link(federation)
     channel = await link.dial(parent.address, federation.name("731"))
     await until(lambda: parent.channels)
     return link, channel
@@ -214,9 +217,7 @@ async def test_a_parent_that_died_is_noticed_by_the_next_message(parent, federat
 async def test_a_server_without_a_parent_behind_it_is_said(parent, federation) -> None:
     parent.link.keeps_server = True
     await parent.link.close()
-    link = served_link(
-        federation.keystore("26374"), federation.registry_file("26374"), lambda *_: None, federation.home("26374")
-    )
+    link = child_link(federation)
     try:
         with pytest.raises(LinkError, match="a NATS server answers") as caught:
             await link.dial(parent.address, federation.name("731"))
@@ -284,16 +285,9 @@ async def test_what_is_no_message_of_the_link_ends_one_connection_only(parent, f
 
 async def test_without_a_server_the_parent_starts_says_so_and_comes_in_later(federation, monkeypatch) -> None:
     said: list[str] = []
-    link = served_link(
-        federation.keystore("731"),
-        federation.registry_file("731"),
-        lambda *words: said.append(words[1]),
-        federation.home("731"),
-    )
+    home, registry = federation.home("731"), federation.registry_file("731")
+    link = served_link(federation.keystore("731"), registry, lambda *words: said.append(words[1]), home)
     monkeypatch.setattr(nats_channel, "CONNECT_LIMIT_S", 1.0)
-    from federation.nats_counter import Counter
-    from tests.federation.nats_servers import Server, free_port
-
     port = free_port()
     side = Side(link)
     link._counter = Counter(link.needs, f"127.0.0.1:{port}", side.accept)
