@@ -12,6 +12,7 @@ from federation.frame import StreamKey, from_us, to_us
 
 QUIET = timedelta(minutes=10)
 _alarm = tables.alarm
+_NEWEST = select(_alarm).order_by(_alarm.c.id.desc())
 log = logging.getLogger(__name__)
 
 
@@ -51,5 +52,5 @@ def raise_alarm(
 
 def latest(session: Session, limit: int = 100) -> list[LinkAlarm]:
     """The newest alarms first."""
-    rows = session.execute(select(_alarm).order_by(_alarm.c.id.desc()).limit(limit))
+    rows = session.connection().execute(_NEWEST.limit(limit))
     return [LinkAlarm(from_us(row.at_us), row.code, row.peer, row.origin, row.detail) for row in rows]

@@ -13,6 +13,10 @@ from federation.rights import may_travel
 from pki.registry import Registry
 
 _cursor, _pending, _parked = tables.cursor, tables.pending, tables.parked
+# Asked four times a second while something moves, so they are built once.
+_UNMENDED = select(_parked.c.sender, func.count()).where(_parked.c.applied_at_us.is_(None)).group_by(_parked.c.sender)
+_CURSORS = select(_cursor.c.peer, _cursor.c.stream_id, _cursor.c.count)
+_UNSEALED = select(_pending.c.lane, _pending.c.audience, func.count()).group_by(_pending.c.lane, _pending.c.audience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +31,7 @@ class Survey:
 def look(session: Session, registry: Registry, name: str, peers: Sequence[str]) -> Survey:
     """Count for these neighbours of the node of that name."""
     connection = session.connection()
-    unmended = (
-        select(_parked.c.sender, func.count()).where(_parked.c.applied_at_us.is_(None)).group_by(_parked.c.sender)
-    )
-    parked: dict[str, int] = {sender: count for sender, count in connection.execute(unmended)}  # noqa: C416 - rows are no pairs to mypy
+    parked: dict[str, int] = {sender: count for sender, count in connection.execute(_UNMENDED)}  # noqa: C416 - rows are no pairs to mypy
     counts = _unacknowledged(connection, name, peers)
     waiting: dict[str, dict[str, int]] = {}
     for peer in peers:
@@ -48,13 +49,12 @@ def _unacknowledged(
 ) -> list[tuple[StreamKey, Mapping[str, int]]]:
     """Per stream: records not acknowledged by each neighbour that ever did, and under "" by one that never did."""
     cursors: dict[int, dict[str, int]] = {}
-    for peer, stream_id, count in connection.execute(select(_cursor.c.peer, _cursor.c.stream_id, _cursor.c.count)):
+    for peer, stream_id, count in connection.execute(_CURSORS):
         if peer in peers:
             cursors.setdefault(stream_id, {})[peer] = count
     found: list[tuple[StreamKey, Mapping[str, int]]] = []
     for one in chain.load_all(connection):
         acknowledged = cursors.get(one.id, {})
         found.append((one.key, {"": one.count} | {peer: one.count - count for peer, count in acknowledged.items()}))
-    unsealed = select(_pending.c.lane, _pending.c.audience, func.count()).group_by(_pending.c.lane, _pending.c.audience)
-    found += [(StreamKey(name, lane, audience), {"": count}) for lane, audience, count in connection.execute(unsealed)]
+    found += [(StreamKey(name, lane, audience), {"": count}) for lane, audience, count in connection.execute(_UNSEALED)]
     return found
