@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from federation import tables
 from federation.frame import NO_HASH, Frame, StreamKey, to_us
@@ -157,6 +157,21 @@ def extend(connection: Connection, chain: Chain, frame: Frame, *, sender: str, a
         "raw": frame.raw,
     }
     connection.execute(insert(_frame), values)
+
+
+def cut(connection: Connection, chain: Chain, after: Place | None) -> None:
+    """Forget what follows that place, or everything, and move the head back in memory; `save` follows.
+
+    Who cuts has put the frames somewhere else before. `next_seq` is for the next frame to say.
+    """
+    pos = after.pos if after else 0
+    for table, column in ((_record, _record.c.pos), (_epoch, _epoch.c.first_pos), (_frame, _frame.c.pos)):
+        connection.execute(delete(table).where(table.c.stream_id == chain.id, column > pos))
+    place = select(_frame.c.epoch, _frame.c.frame_no).where(_frame.c.stream_id == chain.id, _frame.c.pos == pos)
+    last = connection.execute(place).one_or_none()
+    chain.epoch, chain.frame_no = (bytes(last.epoch), last.frame_no) if last else (b"", -1)
+    chain.frame_hash = after.frame_hash if after else NO_HASH
+    chain.pos, chain.count = pos, after.end_count if after else 0
 
 
 def register(connection: Connection, chain: Chain, records: Sequence[tuple[bytes, int]]) -> None:

@@ -19,6 +19,7 @@ from federation.ledger import Lane, Sealer
 from federation.link import Channel, Link, LinkError, ParentAddress
 from federation.peer import Backoff, PeerState
 from federation.receiver import Handler, Receiver
+from federation.restitution import Restitution
 from federation.rights import may_travel
 from federation.session import LinkSession
 from federation.storage import Storage
@@ -55,11 +56,18 @@ class Delivery:
         clock: Clock,
         random: Callable[[int], bytes],
         on_change: Callable[[str], None],
+        own_handlers: Mapping[str, Handler] | None = None,
     ) -> None:
-        """Nothing runs before `start`; `on_change("links")` is called in the event loop when peers or alarms change."""
+        """Nothing runs before `start`; `on_change("links")` is called in the event loop when peers or alarms change.
+
+        `own_handlers` say what records of this node's own do that a neighbour gives back after a loss; a kind that is
+        not named there is stored and does nothing.
+        """
         self.local_origin = keystore.name
         self._sealer = Sealer(keystore, random, clock.now)
-        self._receiver = Receiver(name=keystore.name, registry=lambda: registry.current, handlers=handlers)
+        self._receiver = Receiver(
+            name=keystore.name, registry=lambda: registry.current, handlers=handlers, own_handlers=own_handlers
+        )
         self._house = House(
             name=keystore.name,
             boot=self._sealer.epoch,
@@ -67,11 +75,18 @@ class Delivery:
             keystore=keystore,
             registry=registry,
             receiver=self._receiver,
+            restitution=Restitution(
+                name=keystore.name,
+                registry=lambda: registry.current,
+                effects=self._receiver.effects,
+                sealer=self._sealer,
+            ),
             clock=clock,
             random=random,
             threads=ThreadPoolExecutor(4, thread_name_prefix="delivery"),
             on_grown=self._wake_streams,
             on_news=lambda: self._in_loop(self._dirty.set),
+            on_released=self.wake,
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
         )
         self._on_change = on_change

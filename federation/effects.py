@@ -53,12 +53,21 @@ class _Parked:
 class Effects:
     """Applies the records of frames that were just stored."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
-        """Take what to do with each kind."""
+    def __init__(
+        self, handlers: Mapping[str, Handler], *, name: str = "", own_handlers: Mapping[str, Handler] | None = None
+    ) -> None:
+        """Take what to do with each kind that others send, and with kinds of this node's own that are given back."""
         self._handlers = handlers
+        self._name = name
+        self._own_handlers = own_handlers or {}
 
-    def apply(self, taking: Taking, frame: Frame, records: Sequence[Record | None]) -> None:
-        """Apply those records of the frame at the head that never were before; None stands for an unreadable one."""
+    def apply(
+        self, taking: Taking, frame: Frame, records: Sequence[Record | None], done: frozenset[bytes] = frozenset()
+    ) -> None:
+        """Apply those records of the frame at the head that never were before; None stands for an unreadable one.
+
+        What is in `done` took effect here otherwise, and is only noted.
+        """
         session, head, now = taking.session, taking.head, taking.now
         connection = session.connection()
         fresh: list[tuple[int, Inbound]] = []
@@ -73,6 +82,7 @@ class Effects:
         if fresh:
             observe_hlc(connection, max(record.hlc for record in records if record), now)
         failpoint("receiver.before_effect")
+        fresh = [(index, item) for index, item in fresh if item.rid.bytes not in done and not self._is_mute(item)]
         if not self._apply_together(session, [item for _, item in fresh]):
             for index, item in fresh:
                 trouble = self._apply_alone(session, item)
@@ -110,8 +120,13 @@ class Effects:
             return Unacceptable("HANDLER", f"{type(error).__name__}: {error}")
         return None
 
+    def _is_mute(self, item: Inbound) -> bool:
+        """Whether it is one of this node's own, of a kind that says nothing to the one who signed it."""
+        return item.origin == self._name and item.kind not in self._own_handlers
+
     def _handle(self, session: Session, item: Inbound) -> None:
-        handler = self._handlers.get(item.kind)
+        handlers = self._own_handlers if item.origin == self._name else self._handlers
+        handler = handlers.get(item.kind)
         if handler is None:
             raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {item.kind}")
         handler(session, item)

@@ -17,9 +17,10 @@ WINDOW_BYTES = 2 * 1024 * 1024
 _MOST_STREAMS = 3000
 
 Cursor = tuple[bytes, int, bytes]
+Named = wire.StreamPosition | wire.FrameDelivery | wire.Nack | wire.Refusal | wire.Recall | wire.GivenBack
 
 
-def key_of(message: wire.StreamPosition | wire.FrameDelivery | wire.Nack | wire.Refusal) -> StreamKey:
+def key_of(message: Named) -> StreamKey:
     """The stream that a message names."""
     return StreamKey(message.origin, message.lane, message.audience)
 

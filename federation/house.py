@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from federation.alarm import raise_alarm
 from federation.frame import StreamKey, to_us
 from federation.receiver import Receiver
+from federation.restitution import Restitution
 from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
 from pki.keystore import Keystore
@@ -46,11 +47,13 @@ class House:
     keystore: Keystore
     registry: RegistryFile
     receiver: Receiver
+    restitution: Restitution
     clock: Clock
     random: Callable[[int], bytes]
     threads: ThreadPoolExecutor
     on_grown: Callable[[frozenset[StreamKey]], None]
     on_news: Callable[[], None]
+    on_released: Callable[[], None]
     waiting: Callable[[str], Mapping[str, int]]
     unfinished: set[Future[Any]] = field(default_factory=set)
 

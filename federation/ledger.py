@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -173,13 +173,22 @@ class Sealed:
 
 
 class Sealer:
-    """The only one that numbers, chains and signs: one epoch from its making to its end."""
+    """The only one that numbers, chains and signs: one epoch from its making to its end, unless it is renewed.
+
+    Streams in `held` are left alone for a while; what is appended to them waits.
+    """
 
     def __init__(self, keystore: Signer, random: Callable[[int], bytes], now: Callable[[], datetime]) -> None:
         """Draw the epoch; nothing is written before there is something to seal."""
         self._signer = keystore
         self._now = now
+        self._random = random
         self.epoch = random(16)
+        self.held: set[StreamKey] = set()
+
+    def renew(self) -> None:
+        """Draw another epoch, because this one is not this sealer's alone any more."""
+        self.epoch = self._random(16)
 
     def step(self, session: Session, lanes: Collection[Lane] = tuple(Lane)) -> int:
         """Seal what waits in these lanes, at most 2000 records each; how many frames that made, genesis included."""
@@ -191,24 +200,29 @@ class Sealer:
         frames, streams, more = 0, set(), False
         for lane in lanes:
             limit = _URGENT_FRAMES if lane is Lane.URGENT else _STEP_RECORDS
-            waiting = self._waiting(connection, lane, limit)
+            free = self._free(lane)  # once: a stream may be let go while this step runs
+            waiting = self._waiting(connection, free, limit)
             by_audience = sorted(waiting, key=lambda record: record.audience)
             for audience, records in itertools.groupby(by_audience, key=lambda record: record.audience):
                 frames += self._seal(connection, lane, audience, list(records))
                 streams.add(StreamKey(self._signer.name, lane.value, audience))
             if waiting:
-                done = (_pending.c.lane == lane.value) & (_pending.c.pos <= waiting[-1].pos)
-                connection.execute(delete(_pending).where(done))
+                connection.execute(delete(_pending).where(free, _pending.c.pos <= waiting[-1].pos))
                 more = more or len(waiting) == limit
         failpoint("sealer.before_commit")
         return Sealed(frames, frozenset(streams), more)
 
-    def _waiting(self, connection: Connection, lane: Lane, limit: int) -> list[_Waiting]:
-        query = select(_pending).where(_pending.c.lane == lane.value).order_by(_pending.c.pos).limit(limit)
+    def _waiting(self, connection: Connection, free: ColumnElement[bool], limit: int) -> list[_Waiting]:
+        query = select(_pending).where(free).order_by(_pending.c.pos).limit(limit)
         return [
             _Waiting(row.pos, row.lane, row.audience, bytes(row.rid), bytes(row.raw))
             for row in connection.execute(query)
         ]
+
+    def _free(self, lane: Lane) -> ColumnElement[bool]:
+        """What waits in a lane, but for the streams that are held."""
+        held = sorted(stream.audience for stream in tuple(self.held) if stream.lane == lane.value)
+        return (_pending.c.lane == lane.value) & _pending.c.audience.not_in(held)
 
     def _seal(self, connection: Connection, lane: Lane, audience: str, records: Sequence[_Waiting]) -> int:
         head = chain.load_or_create(connection, StreamKey(self._signer.name, lane.value, audience))

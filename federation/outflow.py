@@ -56,6 +56,14 @@ class Outflow:
         async with self._one_at_a_time:
             return await self._house.write(lambda session: self._sender.resume(session, hello, now))
 
+    async def retry(self, stream: StreamKey) -> bool:
+        """Look again where the other side stands; whether the stream goes on."""
+        now = self._house.clock.now()
+        async with self._one_at_a_time:
+            goes_on = await self._house.write(lambda session: self._sender.retry(session, stream, now))
+        self._wake.set()
+        return goes_on
+
     async def behind(self, nack: wire.Nack) -> None:
         """Go back to where the other side stands."""
         async with self._one_at_a_time:

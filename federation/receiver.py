@@ -73,11 +73,18 @@ Reply = Ack | Behind | Refused
 class Receiver:
     """Judges and applies what neighbours bring to one node."""
 
-    def __init__(self, *, name: str, registry: Callable[[], Registry], handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        registry: Callable[[], Registry],
+        handlers: Mapping[str, Handler],
+        own_handlers: Mapping[str, Handler] | None = None,
+    ) -> None:
         """Take the node's own registry name, the current registry, and what to do with each kind."""
         self._name = name
         self._registry = registry
-        self._effects = Effects(handlers)
+        self.effects = Effects(handlers, name=name, own_handlers=own_handlers)
 
     # before the transaction --------------------------------------------------------------------------------------
 
@@ -110,11 +117,11 @@ class Receiver:
         except FrameInvalid as error:
             return Refused(stream, error.code, error.reason, header.epoch, header.frame_no)
         failpoint("receiver.after_verify")
-        return Opened(stream, frame, tuple(_readable(record) for record in frame.records))
+        return Opened(stream, frame, tuple(readable(record) for record in frame.records))
 
     def replay_parked(self, session: Session, now: datetime, limit: int = 500) -> int:
         """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
-        return self._effects.replay_parked(session, now, limit)
+        return self.effects.replay_parked(session, now, limit)
 
     # inside the transaction --------------------------------------------------------------------------------------
 
@@ -151,7 +158,7 @@ class Receiver:
             failpoint("receiver.before_store")
             chain.extend(connection, head, opened.frame, sender=peer, at=now)
             failpoint("receiver.after_store")
-            self._effects.apply(Taking(session, head, peer, now), opened.frame, opened.records)
+            self.effects.apply(Taking(session, head, peer, now), opened.frame, opened.records)
             return self._acknowledge(head, now), True
         if place is Place.HELD:
             return self._acknowledge(head, now), False
@@ -161,7 +168,7 @@ class Receiver:
         ahead = ahead_code(self._registry(), sender=peer, receiver=self._name)
         code = "FORK" if place is Place.FORK else ahead
         refused = Refused(head.key, code, reason, header.epoch, header.frame_no)
-        self._keep_evidence(connection, opened.frame, peer, now)
+        keep_evidence(connection, opened.frame, peer, now)
         self._ring(connection, refused, peer, now)
         return refused, False
 
@@ -173,17 +180,20 @@ class Receiver:
         origin = refused.stream.origin
         raise_alarm(connection, refused.code, at=now, peer=peer, origin=origin, subject=subject, detail=refused.reason)
 
-    def _keep_evidence(self, connection: Connection, frame: Frame, peer: str, now: datetime) -> None:
-        evidence, header = tables.evidence, frame.header
-        if connection.execute(select(evidence.c.id).where(evidence.c.frame_hash == frame.hash)).first() is None:
-            key = header.stream
-            place = {"origin": key.origin, "lane": key.lane, "audience": key.audience}
-            number = {"epoch": header.epoch, "frame_no": header.frame_no, "frame_hash": frame.hash}
-            rest = {"sender": peer, "at_us": to_us(now), "raw": frame.raw}
-            connection.execute(insert(evidence).values(place | number | rest))
+
+def keep_evidence(connection: Connection, frame: Frame, peer: str, now: datetime) -> None:
+    """Keep a frame that contradicts what is held, once; `peer` brought it, or nobody, if it was this node's own."""
+    evidence, header = tables.evidence, frame.header
+    if connection.execute(select(evidence.c.id).where(evidence.c.frame_hash == frame.hash)).first() is None:
+        key = header.stream
+        place = {"origin": key.origin, "lane": key.lane, "audience": key.audience}
+        number = {"epoch": header.epoch, "frame_no": header.frame_no, "frame_hash": frame.hash}
+        rest = {"sender": peer, "at_us": to_us(now), "raw": frame.raw}
+        connection.execute(insert(evidence).values(place | number | rest))
 
 
-def _readable(raw: bytes) -> Record | None:
+def readable(raw: bytes) -> Record | None:
+    """The record in the bytes, if they are one."""
     try:
         return decode_record(raw)
     except FrameInvalid:

@@ -104,6 +104,19 @@ class Sender:
         flow.block(self._monotonic())
         flow.claimed = cursor
 
+    def retry(self, session: Session, stream: StreamKey, now: datetime) -> bool:
+        """Look again where the neighbour stands, after this node's own chain was put right; whether it goes on."""
+        flow = self._flows.get(stream)
+        if flow is None or flow.claimed is None:
+            return True
+        connection, registry = session.connection(), self._registry()
+        place = self._standing.locate(connection, registry, stream, flow.claimed)
+        if isinstance(place, Trouble):
+            return False
+        flow.restart(place.pos)
+        self._standing.note(connection, registry, stream, place, now)
+        return True
+
     def grant(self, credit: link_pb2.LaneCredit) -> None:
         """How much of a lane may be under way."""
         self._credit[credit.lane] = (credit.frames, credit.bytes)

@@ -21,6 +21,7 @@ from federation.intake import Intake
 from federation.link import Channel, LinkError
 from federation.outflow import Outflow
 from federation.receiver import Refused
+from federation.recovery import Recovery
 from federation.rights import may_travel
 from federation.v1 import link_pb2 as wire
 from pki.errors import PkiError
@@ -50,6 +51,7 @@ class LinkSession:
         self._last_heard_s = house.clock.monotonic()
         self._intake = Intake(house, channel, self._spawn)
         self._outflow = Outflow(house, channel, self._spawn, on_state)
+        self._recovery = Recovery(house, channel, self._outflow.retry)
         self._registry_pieces = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
@@ -88,6 +90,7 @@ class LinkSession:
             raise error
         finally:
             self.ready = False
+            self._recovery.let_go()
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
@@ -137,8 +140,10 @@ class LinkSession:
         await self._channel.send(wire.Envelope(hello=await self._house.read(step)))
 
     async def _resume(self, hello: wire.Hello) -> None:
-        for trouble in await self._outflow.resume(hello):
+        troubles = await self._outflow.resume(hello)
+        for trouble in troubles:
             await self._intake.refuse(Refused(trouble.stream, trouble.code, trouble.reason))
+            await self._recovery.begin(trouble.stream, trouble.code)
         house, now = self._house, self._house.clock.now()
 
         def step(session: Session) -> list[Refused]:
@@ -172,6 +177,10 @@ class LinkSession:
                 self.peer_waiting = {one.lane: one.records for one in envelope.heartbeat.waiting if one.records}
             case "credit":
                 await self._outflow.grant(envelope.credit)
+            case "recall":
+                await self._recovery.answer(envelope.recall)
+            case "given_back":
+                await self._recovery.hear(envelope.given_back)
             case _:
                 log.info("%s says something that this version does not know", self.peer)
 
@@ -180,6 +189,7 @@ class LinkSession:
             raise LinkError(refusal.code, refusal.reason)
         stream = key_of(refusal)
         await self._outflow.refused(stream)
+        await self._recovery.begin(stream, refusal.code)
         detail = f"{self.peer} refuses with {refusal.code}: {refusal.reason}"
         subject = about(stream, refusal.frame_no if refusal.epoch else None)
         mine = may_travel(self._house.registry.current, stream, sender=self._house.name, receiver=self.peer)

@@ -33,6 +33,8 @@ class Envelope(_message.Message):
     REGISTRY_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
+    RECALL_FIELD_NUMBER: _builtins.int
+    GIVEN_BACK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -49,6 +51,10 @@ class Envelope(_message.Message):
     def heartbeat(self) -> Global___Heartbeat: ...
     @_builtins.property
     def credit(self) -> Global___LaneCredit: ...
+    @_builtins.property
+    def recall(self) -> Global___Recall: ...
+    @_builtins.property
+    def given_back(self) -> Global___GivenBack: ...
     def __init__(
         self,
         *,
@@ -60,12 +66,14 @@ class Envelope(_message.Message):
         registry: Global___RegistryUpdate | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
         credit: Global___LaneCredit | None = ...,
+        recall: Global___Recall | None = ...,
+        given_back: Global___GivenBack | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "frame", "ack", "nack", "refusal", "registry", "heartbeat", "credit"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "frame", "ack", "nack", "refusal", "registry", "heartbeat", "credit", "recall", "given_back"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -381,3 +389,72 @@ class LaneWaiting(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LaneWaiting: _TypeAlias = LaneWaiting  # noqa: Y015
+
+@_typing.final
+class Recall(_message.Message):
+    """"You hold frames of my own stream that I lack: give me what follows the newest of these that you hold." """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    lane: _builtins.str
+    audience: _builtins.str
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]:
+        """Newest first; absent where the speaker holds nothing of the stream."""
+
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        lane: _builtins.str = ...,
+        audience: _builtins.str = ...,
+        held: _abc.Iterable[Global___Position] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "held", b"held", "lane", b"lane", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recall: _TypeAlias = Recall  # noqa: Y015
+
+@_typing.final
+class GivenBack(_message.Message):
+    """Frames given back to the centre that signed them, in order and in the bytes that it signed. It asks again from there
+    while any remain.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    lane: _builtins.str
+    audience: _builtins.str
+    remaining: _builtins.int
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        lane: _builtins.str = ...,
+        audience: _builtins.str = ...,
+        frames: _abc.Iterable[_builtins.bytes] | None = ...,
+        remaining: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "frames", b"frames", "lane", b"lane", "origin", b"origin", "remaining", b"remaining"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GivenBack: _TypeAlias = GivenBack  # noqa: Y015

@@ -39,6 +39,8 @@ ALARM_TITLES: Mapping[str, str] = {
     "CHILD_ROLLBACK": "Cấp dưới mất dữ liệu đã xác nhận",
     "PARENT_AHEAD": "Cấp trên có dữ liệu mà trung tâm này không còn",
     "CHILD_AHEAD": "Cấp dưới có dữ liệu mà trung tâm này không còn",
+    "GIVEN_BACK": "Đã nhận lại dữ liệu của mình từ trung tâm khác",
+    "BAD_GIVE_BACK": "Dữ liệu được trả lại không hợp lệ",
     "BAD_ACK": "Xác nhận không khớp với dữ liệu đã gửi",
     "BAD_ACK_SIG": "Chữ ký của xác nhận không hợp lệ",
     "BAD_HELLO": "Lời chào của trung tâm khác không hợp lệ",

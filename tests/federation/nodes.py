@@ -90,6 +90,12 @@ class Node:
         self.applied = applied
         await self.start(parent, port=port)
 
+    def lose_disk(self) -> None:
+        """Begin again with an empty database; the keys are left."""
+        for suffix in ("", "-wal", "-shm"):
+            (self.federation.home(self.code) / f"node.db{suffix}").unlink(missing_ok=True)
+        self.open()
+
     def say(self, text: str, *, lane: Lane = Lane.URGENT, audience: str = UP, kind: str = "test.note") -> None:
         now = datetime.now(UTC)
         self.storage.write(

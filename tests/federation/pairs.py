@@ -1,6 +1,8 @@
 """A child and its parent without any link: the test carries each message by hand."""
 
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +16,12 @@ from federation.hello import make_hello, position
 from federation.ledger import UP, Lane, Sealer, append
 from federation.receipt import Ack, open_ack, sign_ack
 from federation.receiver import Handler, Inbound, Receiver, Refused, Unacceptable
+from federation.restitution import Restitution, following, locator
 from federation.sender import Sender
 from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
 from pki.keystore import Keystore
+from pki.registry import Registry
 from tests.fakes.authority import FakeFederation
 from tests.fakes.storage import FakeStorage
 
@@ -65,13 +69,39 @@ class Centre:
         self.keystore: Keystore = world.keystore(code)
         self.name = self.keystore.name
         self.handlers = dict(HANDLERS)
+        self.own_handlers: dict[str, Handler] = {}
         self.open()
 
     def open(self) -> None:
         self.storage = self.open_storage(self.file)
         _effects_metadata.create_all(self.storage.engine)
         self.sealer = Sealer(self.keystore, os.urandom, now)
-        self.receiver = Receiver(name=self.name, registry=lambda: self.world.registry, handlers=self.handlers)
+        self.receiver = Receiver(
+            name=self.name, registry=self.registry, handlers=self.handlers, own_handlers=self.own_handlers
+        )
+        self.restitution = Restitution(
+            name=self.name, registry=self.registry, effects=self.receiver.effects, sealer=self.sealer
+        )
+
+    def registry(self) -> Registry:
+        return self.world.registry
+
+    def save(self) -> Path:
+        """A copy of what is on the disk now."""
+        backup = self.file.with_suffix(".backup")
+        backup.unlink(missing_ok=True)
+        with sqlite3.connect(self.file) as source, sqlite3.connect(backup) as target:
+            source.backup(target)
+        return backup
+
+    def restore(self, backup: Path | None) -> None:
+        """Put the disk back to a copy, or lose it; a new start follows."""
+        self.storage.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.file.with_name(self.file.name + suffix).unlink(missing_ok=True)
+        if backup is not None:
+            shutil.copy(backup, self.file)
+        self.open()
 
     def restart(self) -> None:
         self.storage.close()
@@ -174,6 +204,39 @@ def resume(child: Centre, parent: Centre, sender: Sender | None = None) -> Sende
     sender = sender or child.sender(parent)
     hello = parent.hello(child)
     child.storage.write(lambda session: sender.resume(session, hello, now()))
+    return sender
+
+
+def give_back(child: Centre, parent: Centre, stream: StreamKey, most: int | None = None) -> int:
+    """Let the child ask the parent for frames of its own, at most so many times; how many frames were new."""
+    total = 0
+    while most is None or most > 0:
+        found, remaining = _ask_once(child, parent, stream)
+        total += found
+        if not remaining:
+            return total
+        most = None if most is None else most - 1
+    return total
+
+
+def _ask_once(child: Centre, parent: Centre, stream: StreamKey) -> tuple[int, int]:
+    recall = wire.Recall(origin=stream.origin, lane=stream.lane, audience=stream.audience)
+    recall.held.extend(position(one) for one in child.storage.read(lambda session: locator(session, stream)))
+    given = parent.storage.read(lambda session: following(session, recall))
+    frames = child.restitution.open(given)
+    done = child.storage.write(lambda session: child.restitution.take(session, parent.name, frames, now()))
+    return done.frames, given.remaining
+
+
+def meet(child: Centre, parent: Centre, sender: Sender | None = None) -> Sender:
+    """A whole hello: what the child lacks is given back, then it may send."""
+    sender = sender or child.sender(parent)
+    hello = parent.hello(child)
+    troubles = child.storage.write(lambda session: sender.resume(session, hello, now()))
+    for trouble in troubles:
+        if trouble.stream.origin == child.name:
+            give_back(child, parent, trouble.stream)
+            assert child.storage.write(lambda session, key=trouble.stream: sender.retry(session, key, now()))
     return sender
 
 

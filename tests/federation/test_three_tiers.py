@@ -305,24 +305,43 @@ def _clone(federation, node: Node) -> Delivery:
     )
 
 
-async def test_a_centre_that_was_rolled_back_is_named_at_the_first_contact_and_other_streams_go_on(nodes) -> None:
+async def test_a_centre_that_was_rolled_back_is_named_and_gets_back_what_it_signed(nodes) -> None:
     province, district = nodes("75"), nodes("731")
     await province.start()
     await district.start(province)
-    district.say("a")
-    district.say("b")
-    await until(lambda: province.heard() == ["a", "b"])
+    for number in range(3):
+        district.say(str(number))
+    await until(lambda: province.heard() == ["0", "1", "2"])
     await district.stop()
-    (district.federation.home("731") / "node.db").unlink()
-    district.open()
+    district.lose_disk()
+    district.say("after the loss")
     await district.start(province)
     await until(lambda: ("PARENT_AHEAD", district.name, district.name) in province.alarms())
-    await until(lambda: ("PARENT_AHEAD", province.name, district.name) in district.alarms())
-    district.say("another lane", lane=Lane.REGULAR)
-    await until(lambda: "another lane" in province.heard())
-    district.say("after the loss")
-    await until(lambda: any(one.code == "PARENT_AHEAD" for one in province.delivery.alarms()))
-    assert "after the loss" not in province.heard()
+    await until(lambda: ("GIVEN_BACK", province.name, district.name) in district.alarms())
+    await until(lambda: province.heard() == ["0", "1", "2", "after the loss"])
+    await until(lambda: _own_frames(district, district) == _own_frames(province, district))
+
+
+async def test_a_restored_parent_is_sent_again_what_it_had_acknowledged_and_gets_back_its_own(nodes) -> None:
+    province, district = nodes("75"), nodes("731")
+    await province.start()
+    await district.start(province)
+    district.say("up")
+    province.say_to(district, "down")
+    await until(lambda: province.heard() == ["up"] and district.heard() == ["down"])
+    await province.stop()
+    port = province.port
+    province.lose_disk()
+    province.say_to(district, "after the loss")
+    await province.start(port=port)
+    await until(lambda: ("PARENT_ROLLBACK", province.name, district.name) in district.alarms())
+    await until(lambda: province.heard() == ["up"])
+    await until(lambda: ("GIVEN_BACK", district.name, province.name) in province.alarms())
+    await until(lambda: district.heard() == ["down", "after the loss"])
+
+
+def _own_frames(where: Node, origin: Node) -> list[bytes]:
+    return [raw for name, _, _, _, raw in where.held() if name == origin.name]
 
 
 async def test_a_newer_registry_reaches_every_tier_over_the_links(nodes, federation) -> None:
