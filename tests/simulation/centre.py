@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FIGURE = "sim.figure"
-PRESENCE_S = 600.0
+PRESENCE_S = 3600.0
 POISON = "!"
 __all__ = ["FIGURE", "Post", "Start", "raise_alarm"]
 
@@ -60,6 +60,7 @@ class Start:
             registry=self.registry,
             clock=self.clock,
             settings=SimpleNamespace(presence=SimpleNamespace(period_s=PRESENCE_S)),
+            custody_locked=lambda: False,
             peers=lambda: self.delivery.peers(),
         )
         self.delivery = Delivery(

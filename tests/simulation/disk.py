@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.util import LRUCache
 
 from federation import tables
 from federation.storage import RANDOM
@@ -24,6 +25,7 @@ from node.tables import metadata as node_metadata
 from tests.simulation.loop import Crash, VirtualLoop
 
 _ROOMY = 1_000_000_000
+_COMPILED: LRUCache = LRUCache(2000)  # twelve centres ask the same questions
 own_metadata = MetaData()
 
 # What this centre said and what took effect here, each written in the transaction of the record or of its effect.
@@ -50,13 +52,14 @@ class Disk:
         for pragma in ("foreign_keys=ON", "journal_mode=MEMORY", "synchronous=OFF", "cache_size=-20000"):
             self.raw.execute(f"PRAGMA {pragma}").close()
         self.engine: Engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
+        self.engine._compiled_cache = _COMPILED
         event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         for metadata in (tables.metadata, node_metadata, own_metadata):
             metadata.create_all(self.engine)
 
     def fill(self) -> None:
-        """From now on nothing more fits than a page or two."""
-        self._limit(self.raw.execute("PRAGMA page_count").fetchone()[0] + 2)
+        """From now on nothing more fits than what the last pages have room for."""
+        self._limit(self.raw.execute("PRAGMA page_count").fetchone()[0])
 
     def clear(self) -> None:
         """There is room again."""

@@ -65,6 +65,7 @@ class Post:
         self.random = Random(code)
         self.sealer = Sealer(self.keystore, self.random, clock.now)
         self.links: list[Any] = []
+        self.is_locked = False
         self.context = SimpleNamespace(
             centre=self.centre,
             registry=self.registry,
@@ -74,6 +75,7 @@ class Post:
             settings=SimpleNamespace(presence=SimpleNamespace(period_s=15.0)),
             peers=lambda: self.links,
             alarms=lambda: self.database.read(alarm.latest),
+            custody_locked=lambda: self.is_locked,
         )
         self.receiver = Receiver(
             name=self.name, registry=lambda: self.registry.current, handlers=inbound.handlers(self.context)
@@ -108,7 +110,7 @@ class Post:
         return self.open(LITTER, Severity.NORMAL, **changes)
 
     def act(self, incident_id: Any, name: str, version: int | None = None, actor: str = "Cán bộ", **fields: Any) -> Any:
-        desk = Desk(self.centre, actor, self.clock.now())
+        desk = Desk(self.centre, actor, self.clock.now(), self.is_locked)
         return self.database.write(
             lambda session: perform(session, desk, incident_id, name, version=version, fields=fields)
         )
@@ -134,7 +136,10 @@ class Post:
         return self.database.read(lambda session: rows.thumbnail(session, incident_id))
 
     def possible(self, incident_id: Any) -> set[str]:
-        return {one.name for one in steps.possible(self.find(incident_id), self.name, self.centre.parent)}
+        return {
+            one.name
+            for one in steps.possible(self.find(incident_id), self.name, self.centre.parent, is_locked=self.is_locked)
+        }
 
     def queue(self) -> Sequence[Any]:
         page = self.database.read(
@@ -158,16 +163,22 @@ class Post:
         return self.database.write(self.sealer.step)
 
     def outgoing(self, to: str) -> list[tuple[StreamKey, int, bytes]]:
+        registry = self.registry.current
+        return [one for one in self.frames() if may_travel(registry, one[0], sender=self.name, receiver=to)]
+
+    def outgoing_of(self, origin: str) -> list[tuple[StreamKey, int, bytes]]:
+        """What this centre holds of what another signed."""
+        return [one for one in self.frames() if one[0].origin == origin]
+
+    def frames(self) -> list[tuple[StreamKey, int, bytes]]:
         columns = (tables.stream.c.origin, tables.stream.c.lane, tables.stream.c.audience)
         query = (
             select(*columns, tables.frame.c.pos, tables.frame.c.raw)
             .join(tables.stream, tables.stream.c.id == tables.frame.c.stream_id)
             .order_by(tables.frame.c.stream_id, tables.frame.c.pos)
         )
-        registry = self.registry.current
         every = self.database.read(lambda session: session.execute(query).all())
-        found = [(StreamKey(row.origin, row.lane, row.audience), row.pos, bytes(row.raw)) for row in every]
-        return [one for one in found if may_travel(registry, one[0], sender=self.name, receiver=to)]
+        return [(StreamKey(row.origin, row.lane, row.audience), row.pos, bytes(row.raw)) for row in every]
 
     def take(self, peer: str, key: StreamKey, raw: bytes) -> Any:
         delivery = link_pb2.FrameDelivery(origin=key.origin, lane=key.lane, audience=key.audience, frame=raw)
@@ -189,7 +200,7 @@ class Line:
 
     def carry(self, most: int = 1_000) -> int:
         """Move what waits, at most so many frames each way; how many were acknowledged."""
-        if self.is_cut:
+        if self.is_cut or self.child.is_locked or self.parent.is_locked:
             return 0
         return self._one_way(self.child, self.parent, most) + self._one_way(self.parent, self.child, most)
 

@@ -35,9 +35,9 @@ class Plan:
     days: float = 3.0
     children: int = 10
     faults: Sequence[str] = tuple(faults.ALL)
-    up_s: float = 75.0
-    down_s: float = 3_600.0
-    busy: float = 1.0  # of people, in multiples of an ordinary day
+    up_s: float = 45.0
+    down_s: float = 9_000.0
+    busy: float = 0.7  # of people, in multiples of an ordinary day
 
 
 @dataclass(frozen=True, kw_only=True)

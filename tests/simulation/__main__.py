@@ -1,0 +1,69 @@
+"""Runs of the simulation, each from its seed: `python -m tests.simulation --seeds 1-20`; the last line is JSON."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from tests.simulation import faults
+from tests.simulation.runs import Order, carry_out, total
+from tests.simulation.world import Plan
+
+_TRACED = 2
+_SHOWN = ("lost", "doubled", "out_of_order", "undetected_forks", "custody", "false_alarms")
+
+
+def seeds_of(text: str) -> list[int]:
+    """`3`, `1-20` or `1,5,9`."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def show(run: dict[str, Any]) -> None:
+    counts = " ".join(f"{name}={run['verdict'][name]}" for name in _SHOWN)
+    acts = " ".join(f"{name}={count}" for name, count in sorted(run["acts"].items()))
+    print(
+        f"seed {run['seed']}: events={run['events']} {acts} crashes={run['crashes']} {counts} parked={run['parked']} "
+        f"cpu={run['cpu_s']:.0f}s digest={run['digest'][:16]}",
+        flush=True,
+    )
+    for line in run["words"]:
+        print(f"    {line}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", default="1-20")
+    parser.add_argument("--days", type=float, default=3.0)
+    parser.add_argument("--faults", default=",".join(faults.ALL), help=f"of {', '.join(faults.ALL)}")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--keep", type=Path, help="a folder for histories and exports, one folder per seed")
+    wishes = parser.parse_args()
+    seeds = seeds_of(wishes.seeds)
+    plan = Plan(days=wishes.days, faults=[name for name in wishes.faults.split(",") if name])
+    runs, again = [], []
+    orders = [Order(one, plan, folder=wishes.keep / str(one) if wishes.keep else None) for one in seeds]
+    with ProcessPoolExecutor(wishes.workers, mp_context=get_context("spawn")) as pool:
+        begun_s = time.perf_counter()
+        for run in pool.map(carry_out, orders):
+            show(run)
+            runs.append(run)
+        wall_s = time.perf_counter() - begun_s
+        again = list(pool.map(carry_out, [Order(one, plan, is_traced=True) for one in seeds[:_TRACED]]))
+    verdict = total(runs, again, wall_s)
+    print(json.dumps(verdict))
+    return 0 if verdict["ok"] else 1
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # sets of names have one order then, in every run on every machine
+        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
+    sys.exit(main())
