@@ -59,6 +59,13 @@ def test_the_tls_key_alone_is_not_enough(world, occasion) -> None:
         judge(world, proof, occasion)
 
 
+def test_the_record_key_alone_is_not_enough(world, occasion) -> None:
+    proof = prove(world.keystore("26374"), occasion)
+    proof.tls_signature = prove(world.keystore("731"), occasion).tls_signature
+    with pytest.raises(LinkError, match="BAD_PROOF"):
+        judge(world, proof, occasion)
+
+
 def test_a_key_that_the_registry_does_not_name_is_refused_though_the_authority_signed_it(world, occasion) -> None:
     chain, key = world.forged_chain(names=[x509.DNSName(occasion.child)])
     own = dataclasses.replace(world.keystore("26374"), tls_chain_pem=chain, tls_key_pem=key)

@@ -237,6 +237,16 @@ async def test_the_parent_comes_back_to_its_server_by_itself(parent, federation)
     await link.close()
 
 
+async def test_a_doubled_message_is_heard_once_and_ends_nothing(parent, federation) -> None:
+    link, channel = await dialled(parent, federation)
+    await channel.send(note("one"))
+    channel._sent -= 1
+    await channel.send(note("one"))
+    await channel.send(note("two"))
+    assert [(await parent.channels[0].receive()).frame.frame for _ in "12"] == [b"one", b"two"]
+    await link.close()
+
+
 async def test_a_lost_message_ends_the_connection_with_that_word(parent, federation) -> None:
     link, channel = await dialled(parent, federation)
     await channel.send(note("one"))

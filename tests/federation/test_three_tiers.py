@@ -18,6 +18,8 @@ from federation.v1.link_pb2 import Envelope, Hello
 from node.clock import SystemClock
 from pki.gate import Gate
 from tests.fakes.link import FakeLink, FakeNet
+from tests.federation.doors import Ways
+from tests.federation.nats_servers import program
 from tests.federation.nodes import Node, until
 
 
@@ -27,11 +29,14 @@ def _disarmed() -> Iterator[None]:
     disarm()
 
 
-@pytest.fixture(params=["grpc", "fake"])
+@pytest.fixture(params=["grpc", "nats", "fake"])
 def over(request) -> object:
     """Over which link the journeys below go."""
     if request.param == "grpc":
         return None
+    if request.param == "nats":
+        program()
+        return Ways("nats").link
     net = FakeNet()
     return lambda node: FakeLink(net, node.keystore, Gate(node.keystore.root_pem, lambda: node.registry.current))
 
