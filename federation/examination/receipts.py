@@ -40,7 +40,7 @@ def check_cut(connection: Connection, chain: Chain, tail: Tail, key_for: KeyFor)
         ack = _opened(row, chain, key_for)
         if isinstance(ack, Finding):
             yield ack
-        else:
+        elif not is_evidence(connection, ack):
             last, last_pos = ack, row.pos
     if last is not None and last_pos > chain.pos:
         yield cut(chain, tail, last, f"{last.receiver} signed a receipt for it", last_pos)
@@ -52,7 +52,7 @@ def contradicted(connection: Connection, chain: Chain, ack: Ack, word: str) -> I
         _frame.c.stream_id == chain.id, _frame.c.epoch == ack.epoch, _frame.c.frame_no == ack.durable
     )
     row = connection.execute(query).one_or_none()
-    if row is not None and bytes(row.frame_hash) == ack.head_hash:
+    if (row is not None and bytes(row.frame_hash) == ack.head_hash) or is_evidence(connection, ack):
         return
     other = "for another frame than the one here" if row is not None else "for a frame that is not here"
     yield Finding(
@@ -80,6 +80,13 @@ def cut(chain: Chain, tail: Tail, ack: Ack, word: str, last_pos: int | None = No
         last_pos=last_pos,
         reason=f"the tail was cut: the last frame here is {tail.frame_no}, but {word}",
     )
+
+
+def is_evidence(connection: Connection, ack: Ack) -> bool:
+    """Whether the frame is kept as one of two that contradict each other: then it was not forgotten."""
+    kept = tables.evidence.c
+    query = select(kept.id).where(kept.frame_hash == ack.head_hash, kept.origin == ack.stream.origin)
+    return connection.execute(query).first() is not None
 
 
 def _opened(row: Row[*tuple[Any, ...]], chain: Chain, key_for: KeyFor) -> Ack | Finding:

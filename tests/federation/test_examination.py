@@ -239,7 +239,7 @@ def forget(centre: Centre, number: int, last) -> None:
         hash=bytes(last.frame_hash),
         pos=last.pos,
         count=last.end_count,
-        seq=last.end_count + 1,
+        seq=last.end_count + 1 if last.frame_no else 1,
         id=number,
     )
     for table, pos in ((tables.record, tables.record.c.pos), (tables.epoch, tables.epoch.c.first_pos)):
