@@ -86,6 +86,7 @@ class Node:
             keystore=self.keystore,
             registry=registry,
             handlers=inbound.handlers(context),
+            own_handlers=inbound.own_handlers(context),
             clock=context.clock,
             random=context.random,
             on_change=lambda _peer: self.live.touch(),

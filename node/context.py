@@ -48,3 +48,4 @@ class NodeContext:
     manifests: "Mapping[str, Manifest]" = field(default_factory=dict)
     peers: "Callable[[], Sequence[PeerState]]" = _nobody
     alarms: "Callable[[], Sequence[LinkAlarm]]" = _nothing
+    custody_locked: Callable[[], bool] = lambda: False  # restored, and not yet told all by its neighbours

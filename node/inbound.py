@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from federation.receiver import Handler, Inbound
 from node import presence
-from node.incident import hear, wire
+from node.incident import hear, recall, wire
+from node.incident.pages import Ear
 
 if TYPE_CHECKING:
     from node.context import NodeContext
@@ -17,10 +18,23 @@ def handlers(context: "NodeContext") -> Mapping[str, Handler]:
     """What this node does with each kind of record; a handler raises Unacceptable for what it cannot apply."""
 
     def incident_news(session: Session, inbound: Inbound) -> None:
-        ear = hear.Ear(context.centre, context.registry.current, context.clock.now())
-        hear.hear(session, inbound, ear)
+        hear.hear(session, inbound, ear_of(context))
 
     def centre_presence(session: Session, inbound: Inbound) -> None:
         presence.hear(session, inbound, now=context.clock.now())
 
     return {**dict.fromkeys(sorted(wire.KINDS), incident_news), presence.KIND: centre_presence}
+
+
+def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
+    """What this node does with records of its own that it lost and a neighbour gave back."""
+
+    def own_news(session: Session, inbound: Inbound) -> None:
+        recall.recall(session, inbound, ear_of(context))
+
+    return dict.fromkeys(sorted(wire.KINDS), own_news)
+
+
+def ear_of(context: "NodeContext") -> Ear:
+    """Who hears at this moment."""
+    return Ear(context.centre, context.registry.current, context.clock.now(), context.custody_locked())

@@ -96,7 +96,7 @@ def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequ
         raise Invalid(f"không có thao tác “{asked.name}”")
     if not is_allowed(principal, action.who):
         raise Forbidden(f"vai trò {principal.role.title} không được “{action.title}”")
-    desk = Desk(context.centre, principal.display_name, context.clock.now())
+    desk = Desk(context.centre, principal.display_name, context.clock.now(), context.custody_locked())
     fields = dict(asked.model_extra or {})
 
     def step(session: Session) -> Incident:
@@ -157,7 +157,7 @@ def _detail(context: NodeContext, principal: Principal, found: Incident) -> dict
     events, proofs = context.database.read(
         lambda session: (timeline(session, found.id), rows.proofs(session, found.id))
     )
-    able = possible(found, context.centre.name, context.centre.parent)
+    able = possible(found, context.centre.name, context.centre.parent, is_locked=context.custody_locked())
     may_act = Permission.INCIDENT_ACT in principal.permissions
     return incident_view(found, look) | {
         "timeline": [event_view(event, look) for event in events],

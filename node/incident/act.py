@@ -37,11 +37,12 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who acts, at which centre, and when."""
+    """Who acts, at which centre, and when; locked: restored, not yet told all by its neighbours, so it ends nothing."""
 
     centre: Centre
     actor: str
     now: datetime
+    is_locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def perform(
     if action is None:
         raise Invalid(f"không có thao tác “{name}”")
     values = clean(action, fields or {})
-    why_not = hindrance(incident, action, desk.centre.name, desk.centre.parent)
+    why_not = hindrance(incident, action, desk.centre.name, desk.centre.parent, is_locked=desk.is_locked)
     if why_not:
         raise Conflict(why_not, extra={"version": incident.version})
     outcome = _EFFECTS.get(name, _plain)(session, incident, action, values, desk)
@@ -265,8 +266,7 @@ def _withdraw(session: Session, incident: Incident, action: Action, values: Fiel
 
 
 def _accept(session: Session, incident: Incident, action: Action, values: Fields, desk: Desk) -> Outcome:
-    outcome = _answer(session, incident, desk, accepted=True)
-    status = action.becomes or incident.status
+    outcome, status = _answer(session, incident, desk, accepted=True), action.becomes or incident.status
     _ = values
     return replace(outcome, incident=replace(outcome.incident, status=status, deadline=None, unit=""))
 
@@ -278,7 +278,7 @@ def _decline(session: Session, incident: Incident, action: Action, values: Field
 
 
 def _answer(session: Session, incident: Incident, desk: Desk, *, accepted: bool) -> Outcome:
-    verdict = Answer(incident.custody.holder, incident.custody.term, accepted)
+    verdict = Answer(incident.custody.holder, incident.custody.term, accepted, tell.signed_offer(session, incident))
     custody = custody_rules.answer(incident.custody, verdict, me=desk.centre.name, now=desk.now)
     decision = rows.ACCEPTED if accepted else rows.REFUSED
     rows.decide(session, incident.id, verdict.giver, verdict.term, decision, at=desk.now)

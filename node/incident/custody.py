@@ -3,7 +3,8 @@
 The holder of term t offers: it keeps the duty of care and loses the right to end. The receiver decides once about
 (giver, t): it accepts and holds t+1, or declines, which leaves a tombstone; then the giver holds t+2. To ask an offer
 back is a request: if the receiver has not decided yet, it declines. No timer returns an offer, because the giver cannot
-know what the receiver has decided meanwhile. An answer counts only for the offer that is open, of exactly that term.
+know what the receiver has decided meanwhile. An answer counts only for the offer that is open, of exactly that term -
+or for one that the giver signed and forgot, because its disk was put back: then the answer brings the signed offer.
 """
 
 from dataclasses import dataclass, replace
@@ -18,11 +19,12 @@ class CustodyError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The receiver's final word about the offer that ``giver`` made under ``term``."""
+    """The receiver's final word about the offer that ``giver`` made under ``term``; ``offer`` is that offer, signed."""
 
     giver: str
     term: int
     accepted: bool
+    offer: bytes = b""
 
     @property
     def next_term(self) -> int:
@@ -67,10 +69,17 @@ def answer(custody: Custody, verdict: Answer, *, me: str, now: datetime) -> Cust
     return Custody(CustodyState.ELSEWHERE, verdict.giver, None, verdict.next_term, now)
 
 
-def hear_answer(custody: Custody, verdict: Answer, *, me: str, receiver: str, now: datetime) -> Custody:
-    """What the giver sees after the receiver's answer; an answer to any other offer changes nothing."""
+def hear_answer(
+    custody: Custody, verdict: Answer, *, me: str, receiver: str, now: datetime, is_proved: bool = False
+) -> Custody:
+    """What the giver sees after the receiver's answer; an answer to any other offer changes nothing.
+
+    `is_proved`: the answer brought the offer, signed by this centre, so that it counts even where this was forgotten.
+    """
     is_mine = custody.state is CustodyState.OFFERED and custody.holder == me == verdict.giver
-    if not (is_mine and custody.offered_to == receiver and custody.term == verdict.term):
+    is_open = is_mine and custody.offered_to == receiver and custody.term == verdict.term
+    is_forgotten = is_proved and verdict.giver == me and progress(custody) < (verdict.term, True)
+    if not (is_open or is_forgotten):
         return custody
     if verdict.accepted:
         return Custody(CustodyState.GIVEN, receiver, None, verdict.next_term, now)
@@ -86,3 +95,18 @@ def told(custody: Custody | None, *, me: str, holder: str, offered_to: str | Non
             return custody
     state = custody.state if custody is not None else CustodyState.ELSEWHERE
     return Custody(state, holder, offered_to, term, now)
+
+
+def progress(custody: Custody) -> tuple[int, bool]:
+    """How far an incident has come: each term begins with a holder and ends with an offer."""
+    return custody.term, custody.offered_to is not None
+
+
+def recalled(custody: Custody, own: Custody, *, me: str) -> Custody:
+    """What a centre sees once it was given its own signed word back: what it knows, unless that word goes further."""
+    if progress(own) <= progress(custody):
+        return custody
+    if me in {own.holder, own.offered_to}:
+        return own
+    had_it = custody.is_responsible(me) or custody.state is CustodyState.GIVEN
+    return replace(own, state=CustodyState.GIVEN if had_it else CustodyState.ELSEWHERE)

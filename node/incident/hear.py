@@ -1,15 +1,14 @@
 """What a centre does with news about an incident: believe only what its author signed, apply it once, send it on."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from federation.frame import FrameInvalid, open_enclosure
 from federation.receiver import Inbound, Unacceptable
 from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire
 from node.incident.custody import Answer, CustodyError
+from node.incident.pages import Ear, Page, proves_offer, unfold
 from node.incident.value import (
     Custody,
     CustodyState,
@@ -19,46 +18,25 @@ from node.incident.value import (
     Status,
 )
 from node.incident.wire import News
-from node.territory import Centre
-from pki.registry import Registry
-
-DEEPEST = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Ear:
-    """Who hears, when, and by which registry it believes."""
-
-    centre: Centre
-    registry: Registry
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One signed record of the news, the innermost first; ``is_outer`` marks the neighbour's own."""
-
-    record: Inbound
-    news: News
-    is_outer: bool
 
 
 def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     """Apply one record of a neighbour; raises Unacceptable, and then nothing of it has happened."""
     is_from_below = _is_from_below(inbound, ear)
     news = wire.decode(inbound.payload)
-    pages = _unfold(inbound, news, ear, is_from_below=is_from_below)
+    pages = unfold(inbound, news, ear, is_from_below=is_from_below)
     incident = rows.find(session, news.incident_id)
-    _check_turn(incident, inbound, news, is_from_below=is_from_below)
+    _check_turn(session, incident, inbound, news, is_from_below=is_from_below)
     for page in pages:
         incident = _apply(session, incident, page, ear, is_from_below=is_from_below)
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
     if is_from_below:
-        incident = replace(incident, heard_below=news.serial, content_rid=incident.content_rid or inbound.rid)
+        heard = max(incident.heard_below, news.serial)
+        incident = replace(incident, heard_below=heard, content_rid=incident.content_rid or inbound.rid)
         incident = tell.pass_on_up(session, ear.centre, incident, inbound, ear.now)
     else:
-        incident = replace(incident, heard_above=news.serial)
+        incident = replace(incident, heard_above=max(incident.heard_above, news.serial))
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
     incident = _decide_at_once(session, incident, inbound, news, ear)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
@@ -77,44 +55,21 @@ def _is_from_below(inbound: Inbound, ear: Ear) -> bool:
     return True
 
 
-def _unfold(inbound: Inbound, news: News, ear: Ear, *, is_from_below: bool, depth: int = 0) -> list[Page]:
-    """Verify every enclosed record with its origin's registered key; the innermost comes first."""
-    if depth > DEEPEST:
-        raise Unacceptable("TOO_DEEP", "records are enclosed deeper than any tree is high")
-    pages: list[Page] = []
-    for raw in news.enclosed:
-        try:
-            inner = open_enclosure(raw, ear.registry.public_key)
-        except FrameInvalid as error:
-            raise _bad_origin(error, inbound, ear) from error
-        known = wire.decode(inner.payload) if inner.kind in wire.KINDS else None
-        if known is None or known.incident_id != news.incident_id:
-            raise Unacceptable(
-                "ENCLOSED_OTHER", f"{inbound.origin} encloses a record of {inner.origin} on another matter"
-            )
-        upper, lower = (inbound.origin, inner.origin) if is_from_below else (inner.origin, inbound.origin)
-        if not ear.registry.is_descendant(lower, upper):
-            raise Unacceptable("ORIGIN_MISMATCH", f"{inner.origin} is not on the path through {inbound.origin}")
-        pages += _unfold(inner, known, ear, is_from_below=is_from_below, depth=depth + 1)
-    return [*pages, Page(inbound, news, is_outer=depth == 0)]
+def _check_turn(
+    session: Session, incident: Incident | None, inbound: Inbound, news: News, *, is_from_below: bool
+) -> None:
+    """The messages of a link about one incident are applied in their order, none left out.
 
-
-def _bad_origin(error: FrameInvalid, inbound: Inbound, ear: Ear) -> Unacceptable:
-    """Name the centre whose signature does not hold; where even that cannot be read, the one that brought it."""
-    entry = ear.registry.centre(error.origin) if error.origin else None
-    named = f"{entry.title} ({entry.code}, {entry.name})" if entry else f"unreadable origin, from {inbound.sender}"
-    reason = f"{error.reason}: {named}"
-    return Unacceptable("BAD_ORIGIN_SIG", reason, origin=entry.name if entry else inbound.sender)
-
-
-def _check_turn(incident: Incident | None, inbound: Inbound, news: News, *, is_from_below: bool) -> None:
-    """The messages of a link about one incident are applied in their order, none left out."""
+    A neighbour that was put back to a copy counts on from there, so that an old number may be a later word.
+    """
     heard = 0 if incident is None else incident.heard_below if is_from_below else incident.heard_above
     if incident is not None and is_from_below and incident.source != inbound.sender:
         raise Unacceptable("ORIGIN_MISMATCH", f"incident {incident.number} did not come from {inbound.sender}")
     if news.serial > heard + 1:
         raise Unacceptable("BEHIND_PARKED", f"message {news.serial} about an incident, after {heard}: one is missing")
-    if news.serial <= heard:
+    if news.serial <= heard and not rows.is_news(
+        session, news.incident_id, inbound.origin, inbound.created_at, news.serial
+    ):
         raise Unacceptable("OLD_MESSAGE", f"message {news.serial} about an incident, after {heard}")
 
 
@@ -123,7 +78,7 @@ def _apply(
 ) -> Incident | None:
     """Apply what one author signed; a record that was applied before proves it again and changes nothing."""
     record, news = page.record, page.news
-    is_new = news.serial > rows.last_serial(session, news.incident_id, record.origin)
+    is_new = rows.is_news(session, news.incident_id, record.origin, record.created_at, news.serial)
     if incident is None and news.content is not None and is_from_below:
         incident = _keep_content(session, page, ear)
     if incident is None:
@@ -217,7 +172,10 @@ def _custody_heard(session: Session, incident: Incident, page: Page, ear: Ear) -
     if page.is_outer and record.kind == wire.OFFER:
         return _offer_heard(session, incident, page, ear)
     if news.answer is not None and news.answer.giver == me and page.is_outer:
-        heard = custody_rules.hear_answer(custody, news.answer, me=me, receiver=record.origin, now=ear.now)
+        is_proved = proves_offer(page, ear)
+        heard = custody_rules.hear_answer(
+            custody, news.answer, me=me, receiver=record.origin, now=ear.now, is_proved=is_proved
+        )
         return replace(incident, custody=heard)
     claim = news.claim
     if claim is None or record.origin not in {custody.holder, custody.offered_to}:
@@ -232,17 +190,23 @@ def _offer_heard(session: Session, incident: Incident, page: Page, ear: Ear) -> 
     me, claim, giver = ear.centre.name, page.news.claim, page.record.origin
     if claim is None or claim.holder != giver or claim.offered_to != me:
         raise Unacceptable("INVALID", "an offer that does not say who offers to whom")
+    decision = rows.decision(session, incident.id, giver, claim.term)
+    if decision in {rows.PENDING, rows.ACCEPTED}:
+        incident = replace(incident, offer_rid=page.record.rid)
+    if decision is not None:
+        return incident
+    if ear.is_locked and claim.term < incident.custody.term:
+        rows.decide(session, incident.id, giver, claim.term, rows.VOID, at=ear.now)
+        return incident
     if giver not in {incident.custody.holder, incident.custody.offered_to}:
         raise Unacceptable("NOT_HOLDER", f"{giver} offers what, by its holder's signed word, it was never offered")
-    incident = replace(incident, offer_rid=page.record.rid)
-    if rows.decision(session, incident.id, giver, claim.term) is not None:
-        return incident
     try:
         heard = custody_rules.hear_offer(incident.custody, me=me, giver=giver, term=claim.term, now=ear.now)
     except CustodyError as error:
         raise Unacceptable("OLD_TERM", str(error)) from error
     rows.decide(session, incident.id, giver, claim.term, rows.PENDING, at=ear.now)
-    return replace(incident, custody=heard)
+    rows.void_older(session, incident.id, giver, claim.term, at=ear.now)
+    return replace(incident, custody=heard, offer_rid=page.record.rid)
 
 
 def _status_heard(incident: Incident, before: Custody, page: Page, event: Event, ear: Ear) -> Incident:
@@ -255,7 +219,8 @@ def _status_heard(incident: Incident, before: Custody, page: Page, event: Event,
         if custody == before:
             return incident
         if custody.is_responsible(me):
-            status = incident.resumes or Status.RECEIVED
+            was_forgotten = before.may_end(me)
+            status = incident.status if was_forgotten else incident.resumes or Status.RECEIVED
             return replace(incident, status=status, status_at=ear.now, resumes=None)
     elif not _has_authority(page, before, custody):
         return incident
@@ -278,17 +243,42 @@ def _has_authority(page: Page, before: Custody, after: Custody) -> bool:
 
 
 def _decide_at_once(session: Session, incident: Incident, inbound: Inbound, news: News, ear: Ear) -> Incident:
-    """A giver that asks its offer back gets it, unless it was decided before; what is written down decides."""
+    """A giver that asks its offer back gets it, unless it was decided before; what is written down decides.
+
+    A centre that was put back may have decided and not know it: it waits until its neighbours have told it all.
+    """
     if inbound.kind != wire.WITHDRAW or news.claim is None:
         return incident
-    me, giver, term = ear.centre.name, inbound.origin, news.claim.term
-    if rows.decision(session, incident.id, giver, term) in {rows.ACCEPTED, rows.REFUSED}:
+    giver, term = inbound.origin, news.claim.term
+    if rows.decision(session, incident.id, giver, term) in rows.FINAL:
         return incident
-    rows.decide(session, incident.id, giver, term, rows.REFUSED, at=ear.now)
-    verdict = Answer(giver, term, accepted=False)
+    is_open = _is_open(incident, giver, term)
+    if ear.is_locked:
+        return replace(incident, custody=replace(incident.custody, asked_back=True)) if is_open else incident
+    return _give_back(session, incident, Answer(giver, term, accepted=False), ear)
+
+
+def settle(session: Session, ear: Ear) -> int:
+    """Decide what was asked back while this centre was locked; how many that were."""
+    found = rows.asked_back_from(session, ear.centre.name)
+    for incident in found:
+        verdict = Answer(incident.custody.holder, incident.custody.term, accepted=False)
+        told = _give_back(session, incident, verdict, ear)
+        rows.save(session, replace(told, version=told.version + 1, updated_at=ear.now))
+    return len(found)
+
+
+def _is_open(incident: Incident, giver: str, term: int) -> bool:
     custody = incident.custody
-    if custody.state is CustodyState.OFFERED and (custody.holder, custody.term) == (giver, term):
-        custody = custody_rules.answer(custody, verdict, me=me, now=ear.now)
+    return custody.state is CustodyState.OFFERED and (custody.holder, custody.term) == (giver, term)
+
+
+def _give_back(session: Session, incident: Incident, verdict: Answer, ear: Ear) -> Incident:
+    me = ear.centre.name
+    rows.decide(session, incident.id, verdict.giver, verdict.term, rows.REFUSED, at=ear.now)
+    if _is_open(incident, verdict.giver, verdict.term):
+        verdict = replace(verdict, offer=tell.signed_offer(session, incident))
+        custody = custody_rules.answer(incident.custody, verdict, me=me, now=ear.now)
         status = incident.resumes or Status.RECEIVED
         incident = replace(incident, custody=custody, status=status, status_at=ear.now, resumes=None)
     note = "Trả lại theo đề nghị của nơi chuyển"

@@ -126,7 +126,9 @@ incident_offer = Table(
     Column("at", UtcTime, nullable=False),
 )
 
-PENDING, ACCEPTED, REFUSED = "pending", "accepted", "refused"
+# Void: the giver made a later offer, so that this one was settled, whatever is remembered of it here.
+PENDING, ACCEPTED, REFUSED, VOID = "pending", "accepted", "refused", "void"
+FINAL = frozenset({ACCEPTED, REFUSED, VOID})
 
 _CUSTODY = {"custody", "place"}
 _PLAIN = tuple(field.name for field in fields(Incident) if field.name not in _CUSTODY)
@@ -189,6 +191,11 @@ def find_number(session: Session, number: str) -> UUID | None:
 def next_own_number(session: Session) -> int:
     """The next number of the incidents that this centre opens."""
     return (session.scalar(select(func.max(incident.c.own_number))) or 0) + 1
+
+
+def has_own_number(session: Session, number: int) -> bool:
+    """Whether this centre gave that number to an incident that it opened."""
+    return session.scalar(select(incident.c.id).where(incident.c.own_number == number)) is not None
 
 
 def add(session: Session, value: Incident, thumbnail: bytes | None, own_number: int | None = None) -> None:
@@ -260,14 +267,26 @@ def proofs(session: Session, incident_id: UUID) -> list[Proof]:
     return [Proof(**dict(row)) for row in session.execute(query).mappings()]
 
 
-def last_serial(session: Session, incident_id: UUID, origin: str) -> int:
-    """The number of the newest message about an incident that a centre signed and this one has verified."""
-    mine = (incident_proof.c.incident_id == incident_id) & (incident_proof.c.origin == origin)
-    return session.scalar(select(func.max(incident_proof.c.serial)).where(mine)) or 0
+def is_news(session: Session, incident_id: UUID, origin: str, created_at: datetime, serial: int) -> bool:
+    """Whether a centre said this after all that this one has verified of it about an incident, by count or by time."""
+    known = incident_proof.c
+    mine = (known.incident_id == incident_id) & (known.origin == origin)
+    highest = session.scalar(select(func.max(known.serial)).where(mine)) or 0
+    if serial > highest:
+        return True
+    latest = select(known.created_at, known.serial).where(mine).order_by(known.created_at.desc(), known.serial.desc())
+    newest = session.execute(latest.limit(1)).one()
+    return (created_at, serial) > (newest.created_at, newest.serial)
+
+
+def asked_back_from(session: Session, me: str) -> list[Incident]:
+    """The incidents that are offered to this centre and that their givers want back."""
+    mine = (incident.c.custody_state == CustodyState.OFFERED) & (incident.c.offered_to == me) & incident.c.asked_back
+    return [value_of(row) for row in session.execute(select(incident).where(mine)).mappings()]
 
 
 def decision(session: Session, incident_id: UUID, giver: str, term: int) -> str | None:
-    """What this centre decided about an offer: "pending", "accepted", "refused", or None if it has not heard of it."""
+    """What this centre decided about an offer: pending, accepted, refused, void, or None if it has not heard of it."""
     return session.scalar(
         select(incident_offer.c.decision).where(
             incident_offer.c.incident_id == incident_id,
@@ -278,9 +297,9 @@ def decision(session: Session, incident_id: UUID, giver: str, term: int) -> str 
 
 
 def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: str, *, at: datetime) -> None:
-    """Write a decision down; one that was accepted or refused cannot be changed."""
+    """Write a decision down; one that is final cannot be changed."""
     known = decision(session, incident_id, giver, term)
-    if known in {ACCEPTED, REFUSED}:
+    if known in FINAL:
         message = f"the offer of term {term} was {known} before"
         raise ValueError(message)
     key = {"incident_id": incident_id, "giver": giver, "term": term}
@@ -289,6 +308,13 @@ def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: 
         return
     same = [incident_offer.c[name] == value for name, value in key.items()]
     session.execute(update(incident_offer).where(*same).values(decision=verdict, at=at))
+
+
+def void_older(session: Session, incident_id: UUID, giver: str, term: int, *, at: datetime) -> None:
+    """Close what the giver offered before the offer of this term and nobody decided."""
+    mine = (incident_offer.c.incident_id == incident_id) & (incident_offer.c.giver == giver)
+    older = mine & (incident_offer.c.term < term) & (incident_offer.c.decision == PENDING)
+    session.execute(update(incident_offer).where(older).values(decision=VOID, at=at))
 
 
 def _touch(session: Session) -> None:

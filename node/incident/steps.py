@@ -197,8 +197,12 @@ def is_met(need: Need, custody: Custody, me: str) -> bool:
             return True
 
 
-def hindrance(incident: Incident, action: Action, me: str, parent: str | None) -> str | None:
+def hindrance(
+    incident: Incident, action: Action, me: str, parent: str | None, *, is_locked: bool = False
+) -> str | None:
     """Why an action is not possible now, in Vietnamese; None if it is."""
+    if is_locked and action.need not in {Need.CARE, Need.NONE}:
+        return "trung tâm vừa được khôi phục và đang chờ các trung tâm lân cận gửi lại dữ liệu"
     if incident.status not in action.since:
         return f"không thể “{action.title}” khi đang ở trạng thái “{incident.status.label}”"
     if not is_met(action.need, incident.custody, me):
@@ -208,9 +212,9 @@ def hindrance(incident: Incident, action: Action, me: str, parent: str | None) -
     return None
 
 
-def possible(incident: Incident, me: str, parent: str | None) -> tuple[Action, ...]:
+def possible(incident: Incident, me: str, parent: str | None, *, is_locked: bool = False) -> tuple[Action, ...]:
     """What may be done now at this centre, whoever asks."""
-    return tuple(action for action in _ACTIONS if hindrance(incident, action, me, parent) is None)
+    return tuple(action for action in _ACTIONS if hindrance(incident, action, me, parent, is_locked=is_locked) is None)
 
 
 def clean(action: Action, given: Mapping[str, object]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from federation.frame import Inbound
-from federation.ledger import PARENT, Lane, append, down, enclosure
+from federation.ledger import PARENT, Lane, NotSealed, append, down, enclosure
 from node.incident import rows, wire
 from node.incident.custody import Answer
 from node.incident.value import Event, Incident
@@ -36,10 +36,19 @@ def own_step(
         answer=answer,
     )
     if centre.parent is not None and (incident.told_up > 0 or kind != wire.STATUS):
-        incident = _up(session, _with_support(session, centre, incident, news, kind), incident, kind, now)
+        for_above = replace(news, answer=replace(answer, offer=b"") if answer else None)
+        incident = _up(session, _with_support(session, centre, incident, for_above, kind), incident, kind, now)
     if incident.source is not None:
         incident = _down(session, news, incident, now)
     return incident
+
+
+def signed_offer(session: Session, incident: Incident) -> bytes:
+    """The offer that is open here, as its giver signed it; nothing if that record is no longer kept."""
+    try:
+        return enclosure(session, incident.offer_rid, incident.custody.holder) if incident.offer_rid else b""
+    except NotSealed:
+        return b""
 
 
 def pass_on_up(session: Session, centre: Centre, incident: Incident, heard: Inbound, now: datetime) -> Incident:

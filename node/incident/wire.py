@@ -152,7 +152,7 @@ def encode(news: News) -> bytes:
         message.custody.offered_to = news.claim.offered_to or ""
     if news.answer is not None:
         message.answer.giver, message.answer.term = news.answer.giver, news.answer.term
-        message.answer.accepted = news.answer.accepted
+        message.answer.accepted, message.answer.offer = news.answer.accepted, news.answer.offer
     return message.SerializeToString(deterministic=True)
 
 
@@ -246,6 +246,7 @@ def _answer(message: incident_pb2.CustodyAnswer) -> Answer:
         giver=_centre("giver", message.giver),
         term=_within("term", message.term, 1, 1_000_000),
         accepted=message.accepted,
+        offer=message.offer,
     )
 
 

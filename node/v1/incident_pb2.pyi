@@ -237,19 +237,23 @@ class CustodyAnswer(_message.Message):
     GIVER_FIELD_NUMBER: _builtins.int
     TERM_FIELD_NUMBER: _builtins.int
     ACCEPTED_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
     giver: _builtins.str
     term: _builtins.int
     accepted: _builtins.bool
+    offer: _builtins.bytes
+    """The signed record of the offer that this answers, exactly as it was signed: proof to a giver that lost its memory."""
     def __init__(
         self,
         *,
         giver: _builtins.str = ...,
         term: _builtins.int = ...,
         accepted: _builtins.bool = ...,
+        offer: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "giver", b"giver", "term", b"term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "giver", b"giver", "offer", b"offer", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

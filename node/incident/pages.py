@@ -1,0 +1,80 @@
+"""The signed records that one message about an incident brings, each verified with its author's registered key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from federation.frame import FrameInvalid, open_enclosure
+from federation.receiver import Inbound, Unacceptable
+from node.incident import wire
+from node.incident.wire import News
+from node.territory import Centre
+from pki.registry import Registry
+
+DEEPEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """Who hears, when, by which registry it believes; `is_locked`: restored, and not yet told all by its neighbours."""
+
+    centre: Centre
+    registry: Registry
+    now: datetime
+    is_locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One signed record of the news, the innermost first; ``is_outer`` marks the neighbour's own."""
+
+    record: Inbound
+    news: News
+    is_outer: bool
+
+
+def unfold(inbound: Inbound, news: News, ear: Ear, *, is_from_below: bool, depth: int = 0) -> list[Page]:
+    """Verify every enclosed record with its origin's registered key; the innermost comes first."""
+    if depth > DEEPEST:
+        raise Unacceptable("TOO_DEEP", "records are enclosed deeper than any tree is high")
+    pages: list[Page] = []
+    for raw in news.enclosed:
+        try:
+            inner = open_enclosure(raw, ear.registry.public_key)
+        except FrameInvalid as error:
+            raise _bad_origin(error, inbound, ear) from error
+        known = wire.decode(inner.payload) if inner.kind in wire.KINDS else None
+        if known is None or known.incident_id != news.incident_id:
+            raise Unacceptable(
+                "ENCLOSED_OTHER", f"{inbound.origin} encloses a record of {inner.origin} on another matter"
+            )
+        upper, lower = (inbound.origin, inner.origin) if is_from_below else (inner.origin, inbound.origin)
+        if not ear.registry.is_descendant(lower, upper):
+            raise Unacceptable("ORIGIN_MISMATCH", f"{inner.origin} is not on the path through {inbound.origin}")
+        pages += unfold(inner, known, ear, is_from_below=is_from_below, depth=depth + 1)
+    return [*pages, Page(inbound, news, is_outer=depth == 0)]
+
+
+def _bad_origin(error: FrameInvalid, inbound: Inbound, ear: Ear) -> Unacceptable:
+    """Name the centre whose signature does not hold; where even that cannot be read, the one that brought it."""
+    entry = ear.registry.centre(error.origin) if error.origin else None
+    named = f"{entry.title} ({entry.code}, {entry.name})" if entry else f"unreadable origin, from {inbound.sender}"
+    reason = f"{error.reason}: {named}"
+    return Unacceptable("BAD_ORIGIN_SIG", reason, origin=entry.name if entry else inbound.sender)
+
+
+def proves_offer(page: Page, ear: Ear) -> bool:
+    """Whether an answer to this centre brings the offer that it answers, signed by this centre; raises Unacceptable."""
+    record, answer = page.record, page.news.answer
+    if answer is None or not answer.offer:
+        return False
+    try:
+        inner = open_enclosure(answer.offer, ear.registry.public_key)
+    except FrameInvalid as error:
+        raise _bad_origin(error, record, ear) from error
+    offer = wire.decode(inner.payload) if inner.kind == wire.OFFER else None
+    said = (ear.centre.name, record.origin, answer.term)
+    if offer is None or offer.claim is None or offer.incident_id != page.news.incident_id or inner.origin != said[0]:
+        raise Unacceptable("ENCLOSED_OTHER", f"{record.origin} answers with a record that is not this centre's offer")
+    if (offer.claim.holder, offer.claim.offered_to, offer.claim.term) != said:
+        raise Unacceptable("ENCLOSED_OTHER", f"{record.origin} answers another offer than the one that it encloses")
+    return True

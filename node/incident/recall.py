@@ -1,0 +1,119 @@
+"""What a restored centre learns from its own signed records, which its neighbours give back after it has lost them.
+
+Nothing is told again and nobody is answered: all this was said before. A record on an incident that is not known here
+yet is not acceptable now; it is parked, and applied once the neighbour that the incident came from has sent it again.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from federation.ledger import PARENT
+from federation.receiver import Inbound, Unacceptable
+from node.incident import custody as custody_rules
+from node.incident import rows, wire
+from node.incident.custody import Answer
+from node.incident.pages import Ear
+from node.incident.value import Custody, CustodyState, Event, Incident, Status
+from node.incident.wire import Claim, News, Step
+
+
+def recall(session: Session, record: Inbound, ear: Ear) -> None:
+    """Apply one of this centre's own records that was lost here; raises Unacceptable, and then nothing has happened."""
+    news = wire.decode(record.payload)
+    incident = rows.find(session, news.incident_id) or _open_again(session, news, ear)
+    if incident is None:
+        raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
+    if record.audience == PARENT:
+        incident = replace(incident, told_up=max(incident.told_up, news.serial))
+    else:
+        incident = replace(incident, told_down=max(incident.told_down, news.serial))
+    if news.step is not None and news.claim is not None:
+        incident = _step_again(session, incident, record, news.step, news.claim, ear)
+    if news.answer is not None:
+        _decide_again(session, incident, news.answer, ear)
+    rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
+
+
+def _open_again(session: Session, news: News, ear: Ear) -> Incident | None:
+    """The incident that this centre opened, from its own words; its number stays free of doubles."""
+    content, me = news.content, ear.centre.name
+    if content is None or content.origin != me:
+        return None
+    incident = Incident(
+        id=news.incident_id,
+        version=0,
+        number=content.number,
+        kind=content.kind,
+        kind_title=content.kind_title,
+        rises_from=content.rises_from,
+        title=content.title,
+        description=content.description,
+        category=content.category,
+        severity=content.severity,
+        status=Status.NEW,
+        status_at=content.opened_at,
+        custody=custody_rules.opened(me, content.opened_at),
+        area_code=content.area_code,
+        place=content.place,
+        origin=me,
+        opened_at=content.opened_at,
+        updated_at=ear.now,
+        has_thumbnail=content.thumbnail is not None,
+    )
+    own_number = content.number.rpartition("-")[2]
+    is_free = own_number.isdigit() and not rows.has_own_number(session, int(own_number))
+    rows.add(session, incident, content.thumbnail, int(own_number) if is_free else None)
+    return incident
+
+
+def _step_again(  # noqa: PLR0917 - an incident, and what was signed about it
+    session: Session, incident: Incident, record: Inbound, step: Step, claim: Claim, ear: Ear
+) -> Incident:
+    """A line of the timeline, unless it is there; it moves custody and status only if nothing later is known."""
+    me = ear.centre.name
+    own = [event for event in rows.events(session, incident.id) if event.centre == me]
+    if any((event.at, event.act) == (step.at, step.act) for event in own):
+        return incident
+    event = Event(
+        at=step.at,
+        centre=me,
+        actor=step.actor,
+        act=step.act,
+        status=step.status,
+        note=step.note,
+        severity=step.severity,
+        category=step.category,
+    )
+    rows.add_event(session, incident.id, event)
+    before, said = incident.custody, _custody(record, step, claim, me)
+    custody = custody_rules.recalled(before, said, me=me)
+    is_latest = all(event.at <= step.at for event in own)
+    if custody_rules.progress(said) < custody_rules.progress(before) or not is_latest or claim.holder != me:
+        return replace(incident, custody=custody)
+    if record.kind == wire.WITHDRAW:
+        custody = replace(custody, asked_back=True)
+    return replace(
+        incident,
+        custody=custody,
+        status=step.status,
+        status_at=step.at,
+        resumes=step.resumes,
+        severity=step.severity or incident.severity,
+        category=step.category or incident.category,
+    )
+
+
+def _custody(record: Inbound, step: Step, claim: Claim, me: str) -> Custody:
+    """What this centre said about custody when it signed the record."""
+    state = CustodyState.OFFERED if claim.offered_to else CustodyState.HELD if claim.holder == me else None
+    is_asked_back = record.kind == wire.WITHDRAW
+    return Custody(
+        state or CustodyState.ELSEWHERE, claim.holder, claim.offered_to, claim.term, step.at, asked_back=is_asked_back
+    )
+
+
+def _decide_again(session: Session, incident: Incident, answer: Answer, ear: Ear) -> None:
+    verdict = rows.ACCEPTED if answer.accepted else rows.REFUSED
+    if rows.decision(session, incident.id, answer.giver, answer.term) not in rows.FINAL:
+        rows.decide(session, incident.id, answer.giver, answer.term, verdict, at=ear.now)
