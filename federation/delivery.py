@@ -6,10 +6,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import grpc.aio
+from sqlalchemy.orm import Session
 
-from federation import survey
+from federation import quarantine, settlement, survey
 from federation.alarm import LinkAlarm
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
@@ -19,6 +21,7 @@ from federation.ledger import Lane, Sealer
 from federation.link import Channel, Link, LinkError, ParentAddress
 from federation.peer import Backoff, PeerState
 from federation.receiver import Handler, Receiver
+from federation.removal import Removal
 from federation.restitution import Restitution
 from federation.rights import may_travel
 from federation.session import LinkSession
@@ -39,7 +42,7 @@ FENCED_S = 60.0
 TOPIC = "links"
 # Ends that say nothing of a cause which this node could see in its own certificates, and ends that need no alarm.
 _UNSAID = frozenset({"UNREACHABLE", "CLOSED", "TLS_REFUSED"})
-_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO", "LOST"})
+_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO", "LOST", "FENCED_HERE", "FENCED"})
 _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 
 
@@ -245,8 +248,21 @@ class Delivery:
             except LinkError as error:
                 wait_s = FENCED_S if error.code == "FENCED" else backoff.next_s()
                 await self._lost(parent, error, wait_s)
+                if error.code == "FENCED":
+                    await self._put_aside(parent, error.reason)
                 self._redial.clear()
                 await self._house.wait(self._redial, wait_s)
+
+    async def _put_aside(self, parent: ParentAddress, reason: str) -> None:
+        """Another start of this centre took its place: what is not delivered waits for a person."""
+        name = self._parent_name(parent)
+        detail = f"another start of this centre is connected to {name}: {reason}"
+        removal = self._removal()
+        count = await self._house.write(lambda session: quarantine.raise_fence(session, removal, name, detail))
+        self._ring("FENCED", name, "clone", f"{detail}; {count} records of this one wait for a person")
+
+    def _removal(self) -> Removal:
+        return Removal(self.local_origin, self._house.registry.current, self._house.clock.now(), self._sealer.renew)
 
     def _parent_name(self, parent: ParentAddress) -> str:
         name = parent.name or self._house.registry.current.parent_of(self.local_origin)
@@ -258,6 +274,8 @@ class Delivery:
         if self._link is None:
             raise LinkError("STOPPED", "delivery was not started")
         name = self._parent_name(parent)
+        if await self._house.read(lambda session: quarantine.is_fenced(session, name)):
+            raise LinkError("FENCED_HERE", "a person has to decide about the quarantine before this centre dials again")
         channel = await self._link.dial(parent.address, name)
         session = LinkSession(self._house, channel, on_state=lambda: self._changed(name))
         self._sessions[name] = session
@@ -295,8 +313,9 @@ class Delivery:
         session = LinkSession(self._house, channel, on_state=lambda: self._changed(name))
         try:
             hello = await session.receive_hello()
-            self._fence(name, hello)
-            self._sessions[name] = session
+            older, self._sessions[name] = self._sessions.get(name), session
+            if older is not None:
+                self._spawn(self._fence(name, older, hello.boot))
             await session.run(hello)
         except LinkError as error:
             if self._sessions.get(name) is session:
@@ -308,15 +327,43 @@ class Delivery:
                 del self._sessions[name]
                 self._update(name, lambda state: replace(state, connected=False, in_flight=0))
 
-    def _fence(self, name: str, hello: wire.Hello) -> None:
-        """A second live connection of one centre ends the first; of another start of it, that is an alarm."""
-        older = self._sessions.get(name)
-        if older is None:
-            return
-        if older.boot != hello.boot:
+    async def _fence(self, name: str, older: LinkSession, boot: bytes) -> None:
+        """A second connection of one centre ends the first; if another start of it still lives there, that is an alarm.
+
+        A quick restart after a power cut leaves a connection behind on which nobody speaks any more.
+        """
+        if await older.fenced() and older.boot != boot:
             detail = f"{name} connected twice, from two starts of it: was it cloned, or its key stolen?"
             self._ring("SESSION_FENCED", name, "clone", detail)
         older.end(LinkError("FENCED", "another connection of this centre has taken the place of this one"))
+
+    # after a restore ---------------------------------------------------------------------------------------------
+
+    def settled(self) -> bool:
+        """Whether no neighbour still has to tell what this node forgot when it was restored; from any thread."""
+        return not self._house.storage.read(settlement.unsettled)
+
+    def lift_fence(self, decision: str) -> int:
+        """A person has decided about the quarantine ("send" or "keep"); waits for the commit: not in the event loop."""
+        removal = self._removal()
+        count = self._house.storage.write(lambda session: quarantine.lift(session, removal, decision))
+        self._in_loop(self._redial.set)
+        return count
+
+    async def _settle(self) -> None:
+        """Settle with each neighbour whose hello is complete, and try then what was parked for want of what came."""
+        for name in await self._house.read(settlement.unsettled):
+            session = self._sessions.get(name)
+            if name not in self._neighbours():
+                await self._house.write(partial(settlement.settle, peer=name))
+            elif session is not None and session.complete:
+                await self._house.write(partial(self._settle_with, name=name, hello=session.hello))
+
+    def _settle_with(self, session: Session, *, name: str, hello: wire.Hello) -> None:
+        registry, now = self._house.registry.current, self._house.clock.now()
+        if settlement.has_heard_all(session, hello, name=self.local_origin, peer=name, registry=registry):
+            self._receiver.replay_parked(session, now)
+            settlement.settle(session, name)
 
     # states ------------------------------------------------------------------------------------------------------
 
@@ -379,6 +426,7 @@ class Delivery:
             names = self._neighbours()
             try:
                 self._survey = await self._house.run(self._look, names)
+                await self._settle()
             except Exception:
                 log.exception("the state of deliveries could not be read")
             for name in list(self._states):

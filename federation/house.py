@@ -39,7 +39,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """Shared by all connections of one node; several nodes may live in one process."""
+    """Shared by all connections of one node; several nodes may live in one process.
+
+    `current` says which connection to a neighbour is the last that said hello; only the writer's steps touch it.
+    """
 
     name: str
     boot: bytes
@@ -56,6 +59,7 @@ class House:
     on_released: Callable[[], None]
     waiting: Callable[[str], Mapping[str, int]]
     unfinished: set[Future[Any]] = field(default_factory=set)
+    current: dict[str, object] = field(default_factory=dict)
 
     async def run(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """Carry work out in a thread of this node."""

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 
+from sqlalchemy.orm import Session
+
 from federation.alarm import about
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 
 NACK_PAUSE_S = 1.0
 _TAKE_AT_ONCE = 4
-Spawn = Callable[[Coroutine[None, None, None]], None]
+Spawn = Callable[[Coroutine[None, None, None]], object]
 
 
 class Intake:
@@ -67,10 +69,14 @@ class Intake:
     async def _take(self, lane: Lane, arrivals: Sequence[Arrival]) -> Sequence[Reply]:
         """Store and apply; a storage that cannot is said to the other side, which keeps the frames and tries again."""
         house, now = self._house, self._house.clock.now()
+
+        def step(session: Session) -> list[Reply]:
+            if house.current.get(self._peer) is not self:
+                return []  # a newer connection has said how far everything is held
+            return house.receiver.take(session, self._peer, arrivals, now)
+
         try:
-            replies = await house.write(
-                lambda session: house.receiver.take(session, self._peer, arrivals, now), urgent=lane is Lane.URGENT
-            )
+            replies = await house.write(step, urgent=lane is Lane.URGENT)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was stored, and the sender must hear so
             log.warning("frames of %s could not be stored: %s", self._peer, error)
             reason = "the frames could not be stored now; they are wanted again later"

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from federation import chain, tables
+from federation import chain
 from federation.alarm import about, raise_alarm
 from federation.effects import Effects, Handler, Taking, Unacceptable
+from federation.evidence import keep_evidence
 from federation.failpoint import failpoint
 from federation.frame import (
     Frame,
@@ -22,13 +23,12 @@ from federation.frame import (
     Inbound,
     Record,
     StreamKey,
-    decode_record,
     parse_frame,
-    to_us,
     verify_frame,
 )
 from federation.ledger import Lane
 from federation.receipt import Ack
+from federation.removal import readable
 from federation.rights import ahead_code, may_travel
 from federation.succession import Place, judge
 from federation.v1 import link_pb2
@@ -166,7 +166,7 @@ class Receiver:
             cursor = None if head.empty else (head.epoch, head.frame_no, head.frame_hash)
             return Behind(head.key, cursor), False
         ahead = ahead_code(self._registry(), sender=peer, receiver=self._name)
-        code = "FORK" if place is Place.FORK else ahead
+        code = {Place.FORK: "FORK", Place.LATE: "LATE_EPOCH"}.get(place, ahead)
         refused = Refused(head.key, code, reason, header.epoch, header.frame_no)
         keep_evidence(connection, opened.frame, peer, now)
         self._ring(connection, refused, peer, now)
@@ -179,22 +179,3 @@ class Receiver:
         subject = about(refused.stream, refused.frame_no if refused.epoch else None)
         origin = refused.stream.origin
         raise_alarm(connection, refused.code, at=now, peer=peer, origin=origin, subject=subject, detail=refused.reason)
-
-
-def keep_evidence(connection: Connection, frame: Frame, peer: str, now: datetime) -> None:
-    """Keep a frame that contradicts what is held, once; `peer` brought it, or nobody, if it was this node's own."""
-    evidence, header = tables.evidence, frame.header
-    if connection.execute(select(evidence.c.id).where(evidence.c.frame_hash == frame.hash)).first() is None:
-        key = header.stream
-        place = {"origin": key.origin, "lane": key.lane, "audience": key.audience}
-        number = {"epoch": header.epoch, "frame_no": header.frame_no, "frame_hash": frame.hash}
-        rest = {"sender": peer, "at_us": to_us(now), "raw": frame.raw}
-        connection.execute(insert(evidence).values(place | number | rest))
-
-
-def readable(raw: bytes) -> Record | None:
-    """The record in the bytes, if they are one."""
-    try:
-        return decode_record(raw)
-    except FrameInvalid:
-        return None

@@ -11,11 +11,12 @@ from federation.house import House
 from federation.link import Channel
 from federation.restitution import Returned, following, locator
 from federation.rights import may_travel
+from federation.settlement import mark_restored, neighbours
 from federation.v1 import link_pb2 as wire
 
 log = logging.getLogger(__name__)
 
-_HELPED_BY_ASKING = frozenset({"FORK", "PARENT_AHEAD", "CHILD_AHEAD"})
+_HELPED_BY_ASKING = frozenset({"FORK", "LATE_EPOCH", "PARENT_AHEAD", "CHILD_AHEAD"})
 
 
 class Recovery:
@@ -43,6 +44,10 @@ class Recovery:
             return
         self._asked[stream] = Returned()
         house.restitution.hold(stream)
+        registry, now = house.registry.current, house.clock.now()
+        reason = f"{self._peer} holds more of {about(stream)} than this node: it was restored"
+        around = neighbours(registry, house.name)
+        await house.write(lambda session: mark_restored(session, around, now, reason))
         await self._ask(stream)
 
     async def _ask(self, stream: StreamKey) -> None:

@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
 from federation.alarm import about, raise_alarm
 from federation.effects import Effects, Taking
-from federation.frame import NO_HASH, Frame, FrameInvalid, StreamKey, frame_hash, parse_frame, verify_frame
+from federation.frame import NO_HASH, Frame, FrameInvalid, StreamKey, parse_frame, verify_frame
 from federation.hello import Cursor, cursor_of, key_of
 from federation.ledger import Sealer
-from federation.receiver import keep_evidence, readable
-from federation.rights import rollback_code
+from federation.removal import Removal, readable, wait_again
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
@@ -29,14 +28,7 @@ MOST_FRAMES = 64
 MOST_BYTES = 512 * 1024
 _DENSE = 8
 
-_frame, _pending, _record, _receipt, _cursor, _evidence = (
-    tables.frame,
-    tables.pending,
-    tables.record,
-    tables.receipt,
-    tables.cursor,
-    tables.evidence,
-)
+_frame, _pending, _evidence = tables.frame, tables.pending, tables.evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +142,10 @@ class Restitution:
         if is_used or self._is_fork(connection, head, frame):
             self._ring_fork(taking, frame)
         is_used = is_used or chain.knows_epoch(connection, head, self._sealer.epoch)
-        out = self._take_out(taking, base) if (base.pos if base else 0) < head.pos else set()
+        out: set[bytes] = set()
+        if (base.pos if base else 0) < head.pos:
+            removal = Removal(self._name, self._registry(), taking.now, self._sealer.renew)
+            out = wait_again(connection, head.key, removal.take_out(connection, head, base))
         records = tuple(readable(raw) for raw in frame.records)
         rids = [record.rid.bytes for record in records if record]
         done = {
@@ -198,50 +193,3 @@ class Restitution:
         raise_alarm(
             connection, "FORK", at=taking.now, peer=taking.peer, origin=key.origin, subject=about(key), detail=reason
         )
-
-    # what is taken out -------------------------------------------------------------------------------------------
-
-    def _take_out(self, taking: Taking, base: chain.Place | None) -> set[bytes]:
-        """Take the frames after `base` out of the chain and let their records wait again, before all others."""
-        connection, head = taking.session.connection(), taking.head
-        pos = base.pos if base else 0
-        later = select(_frame.c.raw).where(_frame.c.stream_id == head.id, _frame.c.pos > pos).order_by(_frame.c.pos)
-        records: list[bytes] = []
-        for row in connection.execute(later).all():
-            parts = parse_frame(bytes(row.raw))
-            frame = Frame(parts.header, frame_hash(parts.header_bytes), parts.records, parts.raw)
-            keep_evidence(connection, frame, "", taking.now)
-            records += parts.records
-        self._forget_receipts(taking, base)
-        chain.cut(connection, head, base)
-        return _wait_again(connection, head.key, records)
-
-    def _forget_receipts(self, taking: Taking, base: chain.Place | None) -> None:
-        """Receipts of what is taken out are kept and cover no place any more; who gave them has lost something."""
-        connection, head = taking.session.connection(), taking.head
-        pos, count = (base.pos, base.end_count) if base else (0, 0)
-        beyond = (_receipt.c.stream_id == head.id) & (_receipt.c.pos > pos)
-        connection.execute(update(_receipt).where(beyond).values(pos=0))
-        ahead = (_cursor.c.stream_id == head.id) & (_cursor.c.pos > pos)
-        for peer in connection.execute(select(_cursor.c.peer).where(ahead)).scalars().all():
-            code = rollback_code(self._registry(), sender=self._name, receiver=peer)
-            reason = f"{peer} acknowledged frames of which it now holds others; they are sent again"
-            key = head.key
-            raise_alarm(
-                connection, code, at=taking.now, peer=peer, origin=key.origin, subject=about(key), detail=reason
-            )
-        connection.execute(update(_cursor).where(ahead).values(pos=pos, count=count))
-
-
-def _wait_again(connection: Connection, key: StreamKey, records: Sequence[bytes]) -> set[bytes]:
-    """Put records before whatever waits to be sealed, in their order; their rids."""
-    least = min(0, connection.execute(select(func.min(_pending.c.pos))).scalar_one() or 0)
-    rids = set()
-    for index, raw in enumerate(records):
-        record = readable(raw)
-        if record is not None:
-            pos = least - len(records) + index
-            values = {"pos": pos, "lane": key.lane, "audience": key.audience, "rid": record.rid.bytes, "raw": raw}
-            connection.execute(insert(_pending), values)
-            rids.add(record.rid.bytes)
-    return rids

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 HELLO_LIMIT_S = 20.0
 BEAT_S = 2.0
+LATE_S = 1.0
+FENCED_WAIT_S = 5.0
 SILENT_S = 15.0
 REGISTRY_PIECE = 512 * 1024
 LARGEST_REGISTRY = 32 * 1024 * 1024
@@ -52,6 +54,10 @@ class LinkSession:
         self._intake = Intake(house, channel, self._spawn)
         self._outflow = Outflow(house, channel, self._spawn, on_state)
         self._recovery = Recovery(house, channel, self._outflow.retry)
+        self.hello = wire.Hello()
+        self._fenced_at_s: float | None = None
+        self._spoke_late = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
         self._registry_pieces = bytearray()
         self._tasks: set[asyncio.Task[None]] = set()
         self._end: asyncio.Future[LinkError] = asyncio.get_running_loop().create_future()
@@ -82,10 +88,28 @@ class LinkSession:
         if not self._end.done():
             self._end.set_result(error)
 
+    async def fenced(self) -> bool:
+        """A newer connection takes this one's place; whether the other side of this one still lives and speaks.
+
+        Nothing is sent or taken any more. What was under way when the newer one came proves no life.
+        """
+        self.ready = False
+        self._fenced_at_s = self._house.clock.monotonic()
+        self._recovery.let_go()
+        for task in self._tasks - {self._reading}:
+            task.cancel()
+        await self._house.wait(self._spoke_late, FENCED_WAIT_S)
+        return self._spoke_late.is_set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the hello is over and nothing of this node's own is still to be given back."""
+        return self.ready and not self._recovery.pending
+
     async def run(self, hello: wire.Hello | None = None) -> None:
         """Carry the connection until it ends; the side that listens has received the hello already."""
         try:
-            self._spawn(self._carry(hello))
+            self._reading = self._spawn(self._carry(hello))
             error = await asyncio.shield(self._end)
             raise error
         finally:
@@ -105,7 +129,7 @@ class LinkSession:
         await self._send_hello()
         if hello is None:
             hello = await self.receive_hello()
-        self.boot = hello.boot
+        self.boot, self.hello = hello.boot, hello
         await self._resume(hello)
         failpoint("session.after_hello")
         self.ready = True
@@ -115,7 +139,11 @@ class LinkSession:
         if self._is_child() and hello.registry_version < self._house.registry.current.version:
             await self._send_registry()
         while True:
-            await self._hear(await self._channel.receive())
+            envelope = await self._channel.receive()
+            if self._fenced_at_s is None:
+                await self._hear(envelope)
+            elif self._house.clock.monotonic() - self._fenced_at_s > LATE_S:
+                self._spoke_late.set()
 
     async def receive_hello(self) -> wire.Hello:
         """The other side's first message, which must be a hello of the name that it proved."""
@@ -134,10 +162,12 @@ class LinkSession:
         house = self._house
 
         def step(session: Session) -> wire.Hello:
+            """Through the writer: what an older connection brought before is counted, what comes after is not taken."""
+            house.current[self.peer] = self._intake
             current = house.registry.current
             return make_hello(session, name=house.name, peer=self.peer, boot=house.boot, registry=current)
 
-        await self._channel.send(wire.Envelope(hello=await self._house.read(step)))
+        await self._channel.send(wire.Envelope(hello=await self._house.write(step, urgent=True)))
 
     async def _resume(self, hello: wire.Hello) -> None:
         troubles = await self._outflow.resume(hello)
@@ -237,10 +267,11 @@ class LinkSession:
     def _is_child(self) -> bool:
         return self._house.registry.current.parent_of(self.peer) == self._house.name
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

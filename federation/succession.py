@@ -9,13 +9,14 @@ from federation.frame import NO_HASH, Frame, Genesis
 
 
 class Place(Enum):
-    """The five things a verified frame can be."""
+    """The six things a verified frame can be."""
 
     NEXT = "next"
     HELD = "held"
     GAP = "gap"
     FORK = "fork"
     AHEAD = "ahead"
+    LATE = "late"
 
 
 def judge(  # noqa: PLR0911 - a table of cases, one line each
@@ -32,7 +33,7 @@ def judge(  # noqa: PLR0911 - a table of cases, one line each
         return _judge_genesis(connection, head, frame, header.genesis)
     if head.empty or header.epoch != head.epoch:
         if not head.empty and chain.knows_epoch(connection, head, header.epoch):
-            return Place.FORK, "an epoch that had ended goes on"
+            return Place.LATE, "an epoch that had ended goes on: a frame of before a restore came late"
         return Place.GAP, ""
     if header.frame_no != head.frame_no + 1:
         return Place.GAP, ""

@@ -168,3 +168,38 @@ alarm = Table(
     Column("detail", Text, nullable=False),
     Index("federation_alarm_cause", "code", "peer", "origin", "subject", "at_us"),
 )
+
+# The neighbours that have not said yet, to the end of a hello, what this node had forgotten when it was restored.
+unsettled = Table(
+    "federation_unsettled",
+    metadata,
+    Column("peer", String(80), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# Another start of this centre took its connection away; until a person lifts the fence, this one does not dial.
+fence = Table(
+    "federation_fence",
+    metadata,
+    Column("peer", String(80), primary_key=True),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("detail", Text, nullable=False),
+    Column("lifted_at_us", BigInteger),
+)
+
+# Own records that were not delivered when this centre was fenced; a person decides. An empty decision: not yet.
+quarantine = Table(
+    "federation_quarantine",
+    metadata,
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("pos", BigInteger, nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at_us", BigInteger),
+    Column("decision", String(16), nullable=False),
+)

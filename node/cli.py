@@ -2,9 +2,10 @@
 
 import typer
 
-from node.commands import account, enrol, evidence, nats, pki, territory
+from node.commands import account, enrol, evidence, nats, pki, restore, territory
 from node.commands.check import check
 from node.commands.serve import apply_migrations, modules, serve
+from node.commands.verify import verify
 from node.demo import command as demo
 
 app = typer.Typer(
@@ -17,10 +18,13 @@ app.command()(serve)
 app.command()(check)
 app.command("migrate")(apply_migrations)
 app.command()(modules)
+app.command()(verify)
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(account.app, name="account")
 app.add_typer(pki.app, name="pki")
 app.add_typer(territory.app, name="territory")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(restore.app, name="restore")
+app.add_typer(restore.quarantine, name="quarantine")
 app.add_typer(nats.app, name="nats")
 app.add_typer(demo.app, name="demo")

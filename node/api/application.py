@@ -10,10 +10,12 @@ from node.api import (
     guard,
     health,
     incidents,
+    ledger,
     links,
     live,
     modules,
     problem,
+    restores,
     session,
     situation,
     territory,
@@ -24,7 +26,7 @@ from node.page import STATIC
 from node.version import VERSION
 
 ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, territory, docs, live)
-LOCAL_ROUTERS = (accounts.local_router, tokens.local_router)
+LOCAL_ROUTERS = (accounts.local_router, ledger.local_router, restores.local_router, tokens.local_router)
 
 
 def public_application(context: NodeContext) -> FastAPI:

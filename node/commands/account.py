@@ -80,7 +80,7 @@ def list_all(config: Config) -> None:
         try:
             rows = local.call(settings.socket, "GET", ROUTE)
         except NotRunning:
-            with _at_rest(settings) as database:
+            with at_rest(settings) as database:
                 rows = [view(one) for one in database.read(account.everyone)]
         for row in rows:
             _say(row)
@@ -131,13 +131,14 @@ def _do(
     try:
         answer: dict[str, Any] = local.call(settings.socket, method, route, body)
     except NotRunning:
-        with _at_rest(settings) as database:
+        with at_rest(settings) as database:
             return view(offline(database))
     return answer
 
 
 @contextmanager
-def _at_rest(settings: Settings) -> Iterator[Database]:
+def at_rest(settings: Settings) -> Iterator[Database]:
+    """The database of a node that does not run, brought up to date, under the folder's lock."""
     catalog = load(settings.modules, settings.node.tier)
     prepare_folder(settings.node.folder)
     with FolderLock(settings.node.folder):

@@ -226,7 +226,7 @@ def test_a_frame_on_another_predecessor_is_a_fork(commune, district) -> None:
     assert codes(district.take(commune, deliver(twin.raw, commune.name))) == ["FORK"]
 
 
-def test_an_old_epoch_that_goes_on_is_a_fork(commune, district) -> None:
+def test_an_old_epoch_that_goes_on_is_late_and_accuses_nobody_of_a_fork(commune, district) -> None:
     commune.say("a")
     pump(commune, district)
     old = district.rows(tables.stream)[0]
@@ -241,7 +241,8 @@ def test_an_old_epoch_that_goes_on_is_a_fork(commune, district) -> None:
         first_seq=2,
         prev_frame_hash=bytes(old.frame_hash),
     )
-    assert codes(district.take(commune, deliver(late.raw, commune.name))) == ["FORK"]
+    assert codes(district.take(commune, deliver(late.raw, commune.name))) == ["LATE_EPOCH"]
+    assert [bytes(row.raw) for row in district.rows(tables.evidence)] == [late.raw]
 
 
 def test_a_child_that_begins_anew_or_from_an_older_place_is_behind_its_parent(centres) -> None:

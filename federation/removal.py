@@ -1,0 +1,79 @@
+"""Taking frames of this node's own out of their chain: the bytes are kept as evidence, the records go elsewhere."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from federation import chain, tables
+from federation.alarm import about, raise_alarm
+from federation.evidence import keep_evidence
+from federation.frame import Frame, FrameInvalid, Record, StreamKey, decode_record, frame_hash, parse_frame
+from federation.rights import rollback_code
+from pki.registry import Registry
+
+_frame, _pending, _receipt, _cursor = tables.frame, tables.pending, tables.receipt, tables.cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Who takes frames of its own out of a chain, by which registry, and when; `renew` draws the sealer's next epoch.
+
+    A number under which a frame was signed once must never name another: what follows is sealed in a new epoch.
+    """
+
+    name: str
+    registry: Registry
+    now: datetime
+    renew: Callable[[], None]
+
+    def take_out(self, connection: Connection, head: chain.Chain, after: chain.Place | None) -> list[bytes]:
+        """Take the frames after that place, or all, out of the chain; their records in order. `chain.save` follows."""
+        pos = after.pos if after else 0
+        later = select(_frame.c.raw).where(_frame.c.stream_id == head.id, _frame.c.pos > pos).order_by(_frame.c.pos)
+        records: list[bytes] = []
+        for row in connection.execute(later).all():
+            parts = parse_frame(bytes(row.raw))
+            frame = Frame(parts.header, frame_hash(parts.header_bytes), parts.records, parts.raw)
+            keep_evidence(connection, frame, "", self.now)
+            records += parts.records
+        self._forget_receipts(connection, head, after)
+        self.renew()
+        chain.cut(connection, head, after)
+        return records
+
+    def _forget_receipts(self, connection: Connection, head: chain.Chain, after: chain.Place | None) -> None:
+        """Receipts of what is taken out are kept and cover no place any more; who gave them has lost something."""
+        pos, count = (after.pos, after.end_count) if after else (0, 0)
+        beyond = (_receipt.c.stream_id == head.id) & (_receipt.c.pos > pos)
+        connection.execute(update(_receipt).where(beyond).values(pos=0))
+        ahead = (_cursor.c.stream_id == head.id) & (_cursor.c.pos > pos)
+        key = head.key
+        for peer in connection.execute(select(_cursor.c.peer).where(ahead)).scalars().all():
+            code = rollback_code(self.registry, sender=self.name, receiver=peer)
+            reason = f"{peer} acknowledged frames of which it now holds others; they are sent again"
+            raise_alarm(connection, code, at=self.now, peer=peer, origin=key.origin, subject=about(key), detail=reason)
+        connection.execute(update(_cursor).where(ahead).values(pos=pos, count=count))
+
+
+def wait_again(connection: Connection, key: StreamKey, records: Sequence[bytes]) -> set[bytes]:
+    """Put records before whatever waits to be sealed, in their order and under their rids; these rids."""
+    least = min(0, connection.execute(select(func.min(_pending.c.pos))).scalar_one() or 0)
+    rids = set()
+    for index, raw in enumerate(records):
+        record = readable(raw)
+        if record is not None:
+            pos = least - len(records) + index
+            values = {"pos": pos, "lane": key.lane, "audience": key.audience, "rid": record.rid.bytes, "raw": raw}
+            connection.execute(insert(_pending), values)
+            rids.add(record.rid.bytes)
+    return rids
+
+
+def readable(raw: bytes) -> Record | None:
+    """The record in the bytes, if they are one."""
+    try:
+        return decode_record(raw)
+    except FrameInvalid:
+        return None
