@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import inbound, links, presence
+from node import inbound, links, presence, proof
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -19,7 +20,7 @@ from node.context import NodeContext
 from node.database import Database, migrate
 from node.folder import FolderLock, prepare_folder
 from node.histories import owners
-from node.job import Job, JobRunner, on_writer
+from node.job import Job, JobRunner, Round, on_writer
 from node.pace import Pace
 from node.settings import Settings
 from node.standing import own_centre
@@ -98,21 +99,36 @@ class Node:
             authority=Authority.load(settings.authority.folder) if settings.authority else None,
             parent_address=settings.parent.address if settings.parent else None,
         )
+        self.wants = proof.Wants(context)
+        self.copies = CopiesDesk(
+            keystore=self.keystore,
+            registry=registry,
+            storage=context.database,
+            clock=context.clock,
+            on_given=self.wants.given,
+        )
         context.database.on_commit(lambda topics: self.delivery.wake() if TOPIC in topics else None)
         context.database.on_commit(self.live.touch)
         rounds = [on_writer(job, context) for module in catalog.modules for job in module.jobs]
         stating = Job(name="presence", period_s=presence.CHECK_S, step=presence.step)
-        self.jobs = JobRunner([*rounds, on_writer(stating, context)], context.clock)
+        proving = proof.Rounds(context.database, lambda: registry.current, context.clock)
+        rounds += [
+            on_writer(stating, context),
+            Round("proof", proof.PERIOD_S, proving.take),
+            Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
+        ]
+        self.jobs = JobRunner(rounds, context.clock)
         self.app = public_application(context)
         self.local_app = local_application()
         for app in (self.app, self.local_app):
             app.state.node, app.state.delivery, app.state.live = context, self.delivery, self.live
             app.state.enrolment, app.state.jobs = self.desk, self.jobs
+            app.state.copies, app.state.wants = self.copies, self.wants
 
     async def start(self) -> None:
         """Dial the parent, listen for children, begin the jobs."""
         settings = self.context.settings
-        services = [self.desk.add_registration]
+        services = [self.desk.add_registration, self.copies.add_service]
         await self.delivery.start(
             parent=links.parent_address(settings),
             listen=links.listen_address(settings),

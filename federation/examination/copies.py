@@ -13,6 +13,7 @@ from federation.examination.finding import Finding
 from federation.examination.frames import Tail
 from federation.examination.receipts import contradicted, cut
 from federation.frame import (
+    NO_HASH,
     Frame,
     FrameInvalid,
     KeyFor,
@@ -73,6 +74,19 @@ class Shelf:
     def after(self, stream: StreamKey, frame_hash: bytes) -> Frame | None:
         """The frame that follows the one with that hash."""
         return self.frames.get((stream, frame_hash))
+
+    def last_of(
+        self, stream: StreamKey, after: tuple[bytes, int, bytes] | None, most: int
+    ) -> tuple[bytes, int, bytes] | None:
+        """The last of the frames, at most so many, that are on the shelf behind a place; None if there is none."""
+        last: tuple[bytes, int, bytes] | None = None
+        at = after[2] if after else NO_HASH
+        for _ in range(most):
+            frame = self.after(stream, at)
+            if frame is None:
+                break
+            at, last = frame.hash, (frame.header.epoch, frame.header.frame_no, frame.hash)
+        return last
 
 
 def read_file(raw: bytes, key_for: KeyFor) -> Shelf:
