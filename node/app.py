@@ -71,6 +71,7 @@ class Node:
                 manifests=catalog.manifests,
                 peers=lambda: self.delivery.peers(),  # noqa: PLW0108 - delivery is made after its handlers' context
                 alarms=lambda: self.delivery.alarms(),  # noqa: PLW0108 - as above
+                custody_locked=lambda: not self.delivery.settled(),
             )
             self._join_parts(catalog)
             self._stack = stack.pop_all()
