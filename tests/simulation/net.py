@@ -108,7 +108,7 @@ class End:
 
     def _post(self, raw: bytes | None) -> None:
         loop = asyncio.get_running_loop()
-        self.last_s = max(self.last_s, loop.time() + self.line.chance.uniform(*self.line.delay_s))
+        self.last_s = max(self.last_s + 1e-5, loop.time() + self.line.chance.uniform(*self.line.delay_s))
         loop.call_at(self.last_s, self.other.arrive, raw)
 
     def arrive(self, raw: bytes | None) -> None:
