@@ -8,7 +8,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null | sort)
 NO_FETCH := The packages could not be fetched or did not match the lock: see the lines above, check that pip reaches its package index, and run this again.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-check demo-clean test model chaos powercut lint proto lock
+.PHONY: help setup setup-dev demo demo-check demo-clean test model sim chaos powercut lint proto lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: setup-dev ## all tests (options: ARGS="tests/federation -x")
 
 model: setup-dev ## every state of the protocol's models visited, every wrong variant killed (options: ARGS=--quick)
 	@exec $(PY) -m tests.model $(ARGS)
+
+sim: setup-dev ## days of everything going wrong on virtual time, from a seed: nothing lost or doubled (options: SEEDS=1-20 ARGS=...)
+	@exec $(PY) -m tests.simulation --seeds $(or $(SEEDS),1-20) $(ARGS)
 
 chaos: setup-dev ## real nodes killed and cut off while citizens report: nothing lost or doubled (options: CYCLES=40 SEED=1)
 	@GRPC_VERBOSITY=NONE exec $(PY) -m tests.chaos --cycles $(or $(CYCLES),40) $(if $(SEED),--seed $(SEED))
