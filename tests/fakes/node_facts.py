@@ -220,17 +220,19 @@ def situation(every):
     late = sum(one["overdue"] for one in open_ones)
     full = {"received": 3, "expected": 3}
 
-    def tile(key, title, value, state, *, unit="sự cố", source=CENTRE["title"], coverage=None, as_of=now):
+    def tile(key, title, value, state, *, unit="sự cố", source=CENTRE["title"], coverage=None, as_of=now, partial=None):
         return {"key": key, "title": title, "value": value, "unit": unit, "state": state,
-                "as_of": as_of.isoformat() if as_of else None, "source": source, "coverage": coverage}  # fmt: skip
+                "as_of": as_of.isoformat() if as_of else None, "source": source, "coverage": coverage,
+                "partial": partial}  # fmt: skip
 
     tiles = [
-        tile("open", "Sự cố đang mở", len(open_ones), "ok"),
+        tile("open", "Sự cố trong sổ của trung tâm, đang mở", len(open_ones), "ok"),
         tile("grave", "Rất khẩn", grave, "alarm" if grave else "ok"),
         tile("overdue", "Quá hạn", late, "watch" if late else "ok"),
         tile("offered", "Chờ cấp trên nhận", sum(one["custody"]["state"] == "offered" for one in open_ones), "ok"),
-        tile("below", "Đang mở ở cấp xã", 11, "ok", source="Các phường trực thuộc",
-             coverage={"received": 2, "expected": 3}, as_of=now - timedelta(seconds=14)),
+        tile("below", "Đang mở ở cấp xã", None, "unknown", source="Các phường trực thuộc",
+             coverage={"received": 2, "expected": 3}, as_of=now - timedelta(seconds=14),
+             partial={"value": 11, "missing": [TRANG_DAI["title"]]}),
         tile("answered", "Tiếp nhận đúng hạn hôm nay", None, "unknown", unit="%", coverage=full, as_of=None),
     ]  # fmt: skip
     return {

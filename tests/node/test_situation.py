@@ -45,12 +45,14 @@ def test_figures_wear_their_coverage_and_age(tree):
     tree.district.announce()
     tree.carry()
     below = tiles(tree.province)["below"]
-    assert (below["value"], below["state"]) == (1, "watch")
+    assert (below["value"], below["state"]) == (None, "unknown")
+    assert below["partial"] == {"value": 1, "missing": ["COC phường Phước Tân"]}
     assert below["coverage"] == {"received": 2, "expected": 3}
     assert below["as_of"] == tree.clock.now().isoformat()
     tree.posts["26377"].announce()
     tree.carry()
-    assert (tiles(tree.province)["below"]["value"], tiles(tree.province)["below"]["state"]) == (1, "ok")
+    whole = tiles(tree.province)["below"]
+    assert (whole["value"], whole["state"], whole["partial"]) == (1, "ok", None)
 
 
 def test_a_centre_that_falls_silent_takes_its_figure_with_it(tree):
@@ -69,10 +71,47 @@ def test_a_centre_that_falls_silent_takes_its_figure_with_it(tree):
     assert tiles(tree.province)["below"]["value"] is None
 
 
+def test_one_silent_centre_makes_no_number_smaller(tree):
+    """Not one figure about the centres below falls because one of them is not heard: it becomes unknown instead."""
+    tree.commune.open_litter()
+    for post in tree.posts.values():
+        post.announce()
+    tree.carry()
+    before = tiles(tree.province)
+    tree.line("26374").is_cut = True
+    tree.later(minutes=11)
+    for code in ("731", "26377"):
+        tree.posts[code].announce()
+    tree.carry()
+    after = tiles(tree.province)
+    known = [key for key, tile in after.items() if None not in {tile["value"], before[key]["value"]}]
+    assert [key for key in known if after[key]["value"] < before[key]["value"]] == ["centres"]  # how many are heard
+    assert (after["below"]["value"], after["below"]["state"]) == (None, "unknown")
+    assert after["below"]["partial"] == {"value": 0, "missing": ["COC phường Tam Phước"]}
+    assert after["below"]["coverage"] == {"received": 2, "expected": 3}
+    assert (after["centres"]["value"], after["centres"]["coverage"]) == (2, {"received": 2, "expected": 3})
+
+
+def test_the_map_counts_at_this_centre_what_it_answers_for_and_the_tile_its_whole_book(tree):
+    one = tree.commune.open_flood()
+    tree.carry()
+    found = look(tree.district)
+    me = next(one for one in found["centres"] if one["code"] == "731")
+    book = tiles(tree.district)["open"]
+    assert (me["open_incidents"], book["value"]) == (0, 1)  # the commune answers for it, the district knows of it
+    assert book["title"] == "Sự cố trong sổ của trung tâm, đang mở"
+    assert "kể cả sự cố do nơi khác chịu trách nhiệm" in book["source"]
+    tree.commune.escalate(one.id)
+    tree.carry()
+    tree.district.act(one.id, "accept")
+    found = look(tree.district)
+    assert next(one for one in found["centres"] if one["code"] == "731")["open_incidents"] == 1
+
+
 def test_a_leaf_has_no_figures_about_others_and_stands_for_itself(tree):
     found = look(tree.commune)
     assert [one["code"] for one in found["centres"]] == ["26374"]
-    assert not {"below", "centres"} & {tile["key"] for tile in found["tiles"]}
+    assert not {"below", "centres", "offered"} & {tile["key"] for tile in found["tiles"]}
     assert found["centre"]["tree_label"]
 
 
@@ -144,3 +183,57 @@ def test_a_planned_centre_is_not_expected_yet(tree):
     tree.federation.enrol("25993")
     tree.province.registry.offer(tree.federation.authority.registry_raw)
     assert tiles(tree.province)["below"]["coverage"]["expected"] == 4
+
+
+def linked(name, relation, connected, since=None):
+    return PeerState(name=name, relation=relation, connected=connected, since=since)
+
+
+def test_a_refusal_names_who_refused_whom_and_no_registry_name(tree):
+    now = tree.clock.now()
+    province, district = tree.province.name, tree.district.name
+    tree.district.context.alarms = lambda: [
+        LinkAlarm(now, "PEER_REFUSED", province, "", f"WRONG_KEY: {district} brings another key than the registry's"),
+        LinkAlarm(now, "PEER_REFUSED", province, "", f"FOREIGN_PEER: who answers for {province} has no certificate"),
+        LinkAlarm(now, "PEER_REFUSED", tree.commune.name, "", "NOT_MY_CHILD: no child"),
+        LinkAlarm(now, "TLS_REFUSED", "", "", "Handshake failed"),
+    ]
+    found = look(tree.district)["alarms"]
+    assert [one["title"] for one in found] == [
+        "IOC tỉnh Đồng Nai từ chối kết nối của OC thành phố Biên Hòa",
+        "OC thành phố Biên Hòa từ chối nơi trả lời ở địa chỉ của IOC tỉnh Đồng Nai: không chứng minh được danh tính",
+        "OC thành phố Biên Hòa từ chối kết nối của COC phường Tam Phước",
+        "OC thành phố Biên Hòa từ chối một kết nối chưa rõ của ai",
+    ]
+    assert not any(".lienthong.internal" in one["detail"] for one in found)
+
+
+def test_a_refusal_is_past_once_the_neighbour_is_connected_again_and_an_event_is_not(tree):
+    before, province = tree.clock.now(), tree.province.name
+    tree.later(minutes=1)
+    refused = LinkAlarm(before, "PEER_REFUSED", province, "", "TLS_REFUSED: closed")
+    forged = LinkAlarm(before, "BAD_ORIGIN_SIG", province, "", "x")
+    tree.district.context.alarms = lambda: [refused, forged]
+    codes = lambda: {one["code"] for one in look(tree.district)["alarms"]}  # noqa: E731
+    tree.district.links = [linked(province, "parent", connected=False, since=tree.clock.now())]
+    assert codes() == {"PEER_REFUSED", "BAD_ORIGIN_SIG"}
+    tree.district.links = [linked(province, "parent", connected=True, since=tree.clock.now())]
+    assert codes() == {"BAD_ORIGIN_SIG"}
+    later = LinkAlarm(tree.clock.now() + timedelta(seconds=1), "PEER_REFUSED", province, "", "WRONG_KEY: key")
+    tree.district.context.alarms = lambda: [refused, forged, later]
+    assert codes() == {"PEER_REFUSED", "BAD_ORIGIN_SIG"}
+
+
+@pytest.mark.parametrize(
+    ("reader", "peer", "code", "title"),
+    [
+        ("731", "26374", "PARENT_AHEAD", "OC thành phố Biên Hòa có dữ liệu mà COC phường Tam Phước không còn"),
+        ("26374", "731", "PARENT_AHEAD", "OC thành phố Biên Hòa có dữ liệu mà COC phường Tam Phước không còn"),
+        ("26374", "731", "CHILD_AHEAD", "COC phường Tam Phước có dữ liệu mà OC thành phố Biên Hòa không còn"),
+        ("731", "26374", "CHILD_AHEAD", "COC phường Tam Phước có dữ liệu mà OC thành phố Biên Hòa không còn"),
+    ],
+)
+def test_who_holds_more_than_whom_is_the_same_at_both_ends(tree, reader, peer, code, title):
+    post = tree.posts[reader]
+    post.context.alarms = lambda: [LinkAlarm(tree.clock.now(), code, tree.posts[peer].name, "", "frames")]
+    assert [one["title"] for one in look(post)["alarms"]] == [title]

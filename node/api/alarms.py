@@ -1,0 +1,126 @@
+"""Alarms as a person reads them: in titles of centres, from this centre's side, and no longer than they are true.
+
+Every alarm stays a row in the database. What told of a state (a connection that was refused) is not shown any more once
+the same neighbour is connected again; what told of an event (a bad signature) stays.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from federation.alarm import LinkAlarm
+from node.context import NodeContext
+from node.incident.value import OFFER_LIMIT, CustodyState, Incident
+from node.incident.view import Look, centre_title
+
+MOST_ALARMS = 50
+ALARM_TITLES: Mapping[str, str] = {
+    "BAD_ORIGIN_SIG": "Chữ ký của nơi gửi không hợp lệ",
+    "ORIGIN_MISMATCH": "Bản ghi không đúng nơi gửi",
+    "FORK": "Hai bản ghi khác nhau cùng một số",
+    "GAP": "Thiếu bản ghi trong chuỗi",
+    "PARKED": "Bản ghi chưa áp dụng được, đã giữ lại",
+    "PARENT_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
+    "CHILD_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
+    "GIVEN_BACK": "Đã nhận lại dữ liệu của mình từ trung tâm khác",
+    "LATE_EPOCH": "Dữ liệu của phiên cũ đến muộn, đã giữ làm chứng cứ",
+    "FENCED": "Một phiên khác mang tên trung tâm này đã chiếm kết nối",
+    "CHAIN_DAMAGED": "Dữ liệu đã lưu bị sửa hoặc hỏng",
+    "CLOCK_SKEW": "Đồng hồ của hai trung tâm lệch nhau",
+    "CLOCK_JUMP": "Đồng hồ máy chủ nhảy",
+    "BAD_GIVE_BACK": "Dữ liệu được trả lại không hợp lệ",
+    "BAD_ACK": "Xác nhận không khớp với dữ liệu đã gửi",
+    "BAD_ACK_SIG": "Chữ ký của xác nhận không hợp lệ",
+    "BAD_HELLO": "Lời chào của trung tâm khác không hợp lệ",
+    "BAD_REGISTRY": "Danh bạ trung tâm nhận được không hợp lệ",
+    "FOREIGN_PEER": "Trung tâm không thuộc mạng này",
+    "FORM": "Khung dữ liệu không đọc được",
+    "SESSION_FENCED": "Hai phiên cùng mang tên một trung tâm",
+    "SIZE": "Khung dữ liệu quá lớn",
+    "STORAGE": "Không ghi được: kho dữ liệu có vấn đề",
+    "UNKNOWN_LANE": "Luồng dữ liệu chưa biết",
+    "VERSION": "Phiên bản giao thức không tương thích",
+    "OFFER_UNANSWERED": "Đề nghị chuyển cấp chưa được trả lời",
+}
+_OTHER = "Sự cố liên thông"
+_OF_A_STATE = frozenset({"PEER_REFUSED", "TLS_REFUSED", "SILENT"})
+_NOT_PROVED = ("WRONG_PEER", "FOREIGN_PEER")
+_AHEAD = frozenset({"PARENT_AHEAD", "CHILD_AHEAD"})
+
+
+def alarms_view(context: NodeContext, open_now: Sequence[Incident], look: Look) -> list[dict[str, Any]]:
+    """What a person has to know, the newest first."""
+    since = {peer.name: peer.since for peer in context.peers() if peer.connected}
+    found = [_link_alarm(alarm, look) for alarm in context.alarms() if not _is_past(alarm, since)]
+    found += [_offer_alarm(one, look) for one in open_now if _is_unanswered(one, look)]
+    return sorted(found, key=lambda alarm: str(alarm["at"]), reverse=True)[:MOST_ALARMS]
+
+
+def _is_past(alarm: LinkAlarm, since: Mapping[str, datetime | None]) -> bool:
+    """Whether it told of a state that ended: the neighbour has connected after it."""
+    connected_at = since.get(alarm.peer)
+    return alarm.code in _OF_A_STATE and connected_at is not None and connected_at >= alarm.at
+
+
+def _link_alarm(alarm: LinkAlarm, look: Look) -> dict[str, Any]:
+    return {
+        "at": alarm.at.isoformat(),
+        "code": alarm.code,
+        "title": _title(alarm, look),
+        "peer": centre_title(look.registry, alarm.peer) if alarm.peer else "",
+        "origin": centre_title(look.registry, alarm.origin) if alarm.origin else "",
+        "detail": _named(alarm.detail, look),
+    }
+
+
+def _title(alarm: LinkAlarm, look: Look) -> str:
+    """What happened, told by titles and from this centre's side."""
+    me, peer = look.centre.title, centre_title(look.registry, alarm.peer) if alarm.peer else ""
+    if alarm.code in _OF_A_STATE:
+        return _refusal(alarm, look, me, peer)
+    if alarm.code in _AHEAD:
+        # a parent that is ahead of its child: the reader is the one that lost only where the parent is the neighbour
+        has_parent = look.registry.parent_of(look.centre.name) == alarm.peer
+        is_loser = has_parent is (alarm.code == "PARENT_AHEAD")
+        return f"{peer} có dữ liệu mà {me} không còn" if is_loser else f"{me} có dữ liệu mà {peer} không còn"
+    return ALARM_TITLES.get(alarm.code, _OTHER).format(me=me, peer=peer or "Trung tâm khác")
+
+
+def _refusal(alarm: LinkAlarm, look: Look, me: str, peer: str) -> str:
+    """Who refused whom."""
+    if not peer:
+        return f"{me} từ chối một kết nối chưa rõ của ai"
+    if look.registry.parent_of(look.centre.name) != alarm.peer:
+        return f"{me} từ chối kết nối của {peer}"
+    if alarm.detail.startswith(_NOT_PROVED):
+        return f"{me} từ chối nơi trả lời ở địa chỉ của {peer}: không chứng minh được danh tính"
+    return f"{peer} từ chối kết nối của {me}"
+
+
+def _named(detail: str, look: Look) -> str:
+    """The words with the titles of centres where their registry names stood."""
+    for entry in look.registry.centres:
+        detail = detail.replace(entry.name, entry.title)
+    return detail
+
+
+def is_offered_to(one: Incident, name: str) -> bool:
+    """Whether an incident waits for that centre's answer."""
+    return one.custody.state is CustodyState.OFFERED and one.custody.offered_to == name
+
+
+def _is_unanswered(one: Incident, look: Look) -> bool:
+    """An offer from or to this centre that nobody answered in time; it never returns by itself."""
+    is_mine = is_offered_to(one, look.centre.name) or one.custody.holder == look.centre.name
+    return is_mine and one.custody.state is CustodyState.OFFERED and look.now - one.custody.since > OFFER_LIMIT
+
+
+def _offer_alarm(one: Incident, look: Look) -> dict[str, Any]:
+    return {
+        "at": (one.custody.since + OFFER_LIMIT).isoformat(),
+        "code": "OFFER_UNANSWERED",
+        "title": ALARM_TITLES["OFFER_UNANSWERED"],
+        "peer": centre_title(look.registry, str(one.custody.offered_to)),
+        "origin": centre_title(look.registry, one.custody.holder),
+        "detail": f"Sự cố {one.number}: {one.title}",
+    }
