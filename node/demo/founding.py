@@ -13,7 +13,7 @@ from pki.enrol_token import parse_token
 from pki.errors import PkiError
 from pki.keystore import Keystore
 
-_PATIENCE_S = 40.0
+_PATIENCE_S = 180.0
 _AGAIN_S = 0.3
 
 

@@ -16,7 +16,7 @@ from pki.authority import Authority
 
 Tell = Callable[[str], None]
 
-_READY_WITHIN_S = 60.0
+_READY_WITHIN_S = 180.0
 _LOOK_AGAIN_S = 0.1
 _WATCH_AGAIN_S = 0.5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _STEADY_AFTER_S = 0.5, 30.0, 60.0
@@ -130,7 +130,8 @@ class Running:
                 if self.children.pid(name) is None:
                     raise NotReady(f"{site.centre.title}: the process ended at once. Its log says:\n{tail(log)}")
                 if self._clock.monotonic() > deadline:
-                    raise NotReady(f"{site.centre.title}: no answer at {url}. Its log says:\n{tail(log)}")
+                    late = f"no answer at {url} within {_READY_WITHIN_S:g} s"
+                    raise NotReady(f"{site.centre.title}: {late}. Its log says:\n{tail(log)}")
                 await self._clock.sleep(_LOOK_AGAIN_S)
 
     async def watch(self) -> None:
@@ -165,7 +166,7 @@ def tail(log: Path, lines: int = 12) -> str:
 async def ensure_accounts(site: Site, people: Iterable[Person]) -> None:
     """Give the centre the demo's accounts, through the node's local socket, as a command on this machine does."""
     transport = httpx.AsyncHTTPTransport(uds=str(site.socket))
-    async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=20.0) as local:
+    async with httpx.AsyncClient(transport=transport, base_url="http://local", timeout=60.0) as local:
         answer = await local.get("/local/v1/accounts")
         there = {one["username"] for one in answer.raise_for_status().json()}
         for person in people:

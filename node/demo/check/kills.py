@@ -3,20 +3,24 @@
 To be sure that something is on its way, the receiving process is stopped (SIGSTOP) for a moment: it takes nothing and
 acknowledges nothing, while its neighbour keeps sending. What the neighbour itself counts as sent and not acknowledged
 is what was in flight; the kill follows while that is so.
+
+Each step begins when the district's links stand: a node answers over HTTP before its neighbours have dialled it again.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from node.demo.check.load import report
 from node.demo.check.office import Office
 from node.demo.check.requests import Request
-from node.demo.check.scene import DidNotHold, Scene
+from node.demo.check.scene import LINKED_WITHIN_S, DidNotHold, Scene
 
-_FLIGHT_WITHIN_S = 15.0
-_DEATH_WITHIN_S = 30.0
+# A neighbour gives a line up that was silent for 15 s: the stop must be over, and counted, before that.
+_STOPPED_S = 10.0
+_DEATH_WITHIN_S = LINKED_WITHIN_S
 _TRIES = 3
 # The receiver's transaction of the n-th frame after the start: records stored, effects done, nothing committed yet.
 # Each transaction before it is slowed down, so that the senders' own count of what is in flight can be read.
@@ -26,30 +30,34 @@ _SLOWLY = "receiver.before_cursor:delay=500"
 
 async def kill_the_receiver(scene: Scene, district: str, requests: Sequence[Request]) -> None:
     """The district hangs, its communes' frames stay unacknowledged, and then it is killed."""
-    site = scene.sites[district]
-    _send(scene, district, signal.SIGSTOP)
-    await report(scene, requests)
     communes = [scene.offices[centre.code] for centre in scene.plan.children(district)]
-    in_flight = await _in_flight(scene, communes, to=scene.offices[district].name)
-    scene.running.children.kill(district)
-    _note(scene, "SIGKILL while communes wait for its receipts", in_flight)
-    scene.running.start_node(site)
-    await scene.running.ready(site)
+    how = "SIGKILL while communes wait for its receipts"
+    await _kill_while(scene, district, requests, stopped=district, senders=communes, how=how)
 
 
 async def kill_the_sender(scene: Scene, district: str, requests: Sequence[Request]) -> None:
     """The province hangs, the district's frames stay unacknowledged, and then the district is killed."""
-    site, top = scene.sites[district], scene.plan.root.code
-    _send(scene, top, signal.SIGSTOP)
-    try:
-        await report(scene, requests)
-        in_flight = await _in_flight(scene, [scene.offices[district]], to=scene.province.name)
-        scene.running.children.kill(district)
-    finally:
-        _send(scene, top, signal.SIGCONT)
-    _note(scene, "SIGKILL while it waits for the province's receipts", in_flight)
-    scene.running.start_node(site)
-    await scene.running.ready(site)
+    how = "SIGKILL while it waits for the province's receipts"
+    top, senders = scene.plan.root.code, [scene.offices[district]]
+    await _kill_while(scene, district, requests, stopped=top, senders=senders, how=how)
+
+
+async def _kill_while(
+    scene: Scene, district: str, requests: Sequence[Request], *, stopped: str, senders: Sequence[Office], how: str
+) -> None:
+    """Kill the district while the senders wait for the stopped centre; reports come in all the while."""
+    await scene.linked(district)
+    async with asyncio.TaskGroup() as group:
+        reporting = group.create_task(report(scene, requests))
+        for _ in range(_TRIES):
+            with _stopped(scene, stopped):
+                in_flight = await _in_flight(scene, senders, scene.offices[stopped].name, reporting)
+                if in_flight:
+                    scene.running.children.kill(district)
+                    break
+            await scene.linked(district)
+    _note(scene, how, in_flight)
+    await _start_again(scene, district)
 
 
 async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Request]) -> None:
@@ -57,7 +65,6 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
 
     The count of what is in flight is read from outside and may come too late; then it dies once more.
     """
-    site = scene.sites[district]
     await scene.running.children.stop([district])
     async with asyncio.TaskGroup() as group:
         group.create_task(report(scene, requests))
@@ -66,8 +73,14 @@ async def kill_in_a_commit(scene: Scene, district: str, requests: Sequence[Reque
             if in_flight:
                 break
     _note(scene, f"failpoint {_IN_COMMIT}", in_flight)
+    await _start_again(scene, district)
+
+
+async def _start_again(scene: Scene, district: str) -> None:
+    site = scene.sites[district]
     scene.running.start_node(site)
     await scene.running.ready(site)
+    await scene.linked(district)
 
 
 async def _die_in_a_commit(scene: Scene, district: str) -> int:
@@ -79,7 +92,7 @@ async def _die_in_a_commit(scene: Scene, district: str) -> int:
 
     async def died() -> bool:
         nonlocal in_flight
-        seen = sum(await asyncio.gather(*(one.in_flight(name) for one in neighbours)))
+        seen = sum([count or 0 for count in await asyncio.gather(*(one.in_flight(name) for one in neighbours))])
         if scene.running.children.pid(district) is None:
             return True
         in_flight = seen
@@ -92,28 +105,37 @@ async def _die_in_a_commit(scene: Scene, district: str) -> int:
     return in_flight
 
 
-def _send(scene: Scene, code: str, number: signal.Signals) -> None:
+@contextlib.contextmanager
+def _stopped(scene: Scene, code: str) -> Iterator[None]:
+    """While this lasts, the centre's process hangs; it goes on afterwards, unless it was killed."""
     pid = scene.running.children.pid(code)
     if pid is None:
         raise DidNotHold(f"{code} is not running")
-    os.kill(pid, number)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if scene.running.children.pid(code) == pid:
+            os.kill(pid, signal.SIGCONT)
 
 
-async def _in_flight(scene: Scene, offices: Sequence[Office], *, to: str) -> int:
-    """Frames sent and not acknowledged, by the senders' own count, once there are any."""
-    counted = 0
+async def _in_flight(scene: Scene, senders: Sequence[Office], to: str, reporting: "asyncio.Task[None]") -> int:
+    """Frames sent and not acknowledged, by the senders' own count, once all reports are in or the moment is over.
 
-    async def any_in_flight() -> bool:
-        nonlocal counted
-        counted = sum([await office.in_flight(to) for office in offices])
-        return counted > 0
-
-    await scene.until("frames in flight", any_in_flight, within_s=_FLIGHT_WITHIN_S, again_s=0.03)
-    return counted
+    Zero if a sender gave the line up first, or sent nothing while the other one hung.
+    """
+    until_s = scene.clock.monotonic() + _STOPPED_S
+    while True:
+        counts = await asyncio.gather(*(office.in_flight(to) for office in senders))
+        counted = sum(count or 0 for count in counts)
+        is_over = scene.clock.monotonic() > until_s
+        if is_over or None in counts or (counted and reporting.done()):
+            return counted
+        await scene.clock.sleep(0.03)
 
 
 def _note(scene: Scene, how: str, in_flight: int) -> None:
     scene.found.setdefault("kills", []).append({"how": how, "in_flight_at_kill": in_flight})
     scene.tell(f"district killed: {how}; in flight {in_flight}")
     if in_flight == 0:
-        raise DidNotHold(f"nothing was in flight at the kill ({how})")
+        raise DidNotHold(f"nothing was in flight at the kill in {_TRIES} tries ({how})")

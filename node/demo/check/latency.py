@@ -22,7 +22,7 @@ from node.demo.sites import Site
 # Wait until a mark is seen at one centre; gives the clock's seconds of that moment.
 Seen = Callable[[str], Coroutine[Any, Any, float]]
 
-_LIMIT_S = 20.0
+_LIMIT_S = 60.0
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = (
     "--no-sandbox",
@@ -113,9 +113,12 @@ class _Socket:
                     news.set()
 
     async def seen(self, mark: str) -> float:
-        async with asyncio.timeout(_LIMIT_S):
-            while mark not in self._first:
-                await self._news.wait()
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                while mark not in self._first:
+                    await self._news.wait()
+        except TimeoutError:
+            raise DidNotHold(f"{mark} did not come from {self._site.url} within {_LIMIT_S:g} s") from None
         return self._first[mark]
 
 

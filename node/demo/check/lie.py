@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from node.demo.check.scene import DidNotHold, Scene
+from node.demo.check.scene import LINKED_WITHIN_S, DidNotHold, Scene
 from node.demo.children import Program
 
 _REFUSED = "BAD_ORIGIN_SIG"
-_WITHIN_S = 40.0
 
 
 async def tell_a_lie(scene: Scene, district: str) -> None:
@@ -36,7 +35,7 @@ async def tell_a_lie(scene: Scene, district: str) -> None:
         return bool(caught)
 
     try:
-        await scene.until("the province refuses what the relay altered", is_caught, within_s=_WITHIN_S)
+        await scene.until("the province refuses what the relay altered", is_caught, within_s=LINKED_WITHIN_S)
     finally:
         await scene.running.children.stop([liar])
     named = caught[0]["origin"]
@@ -44,6 +43,7 @@ async def tell_a_lie(scene: Scene, district: str) -> None:
     scene.tell(f"altered byte refused; the province names {named}")
     scene.running.start_node(site)
     await scene.running.ready(site)
+    await scene.linked(district)
 
 
 def _identity(alarm: dict[str, Any]) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from node.demo.sites import Site
 
 _PAGE = 200
 _RETRIES = 3
+_ANSWER_WITHIN_S = 45.0
 
 
 class Office:
@@ -21,7 +22,7 @@ class Office:
         self.name = ""
         self._person = person
         retry = httpx.AsyncHTTPTransport(retries=_RETRIES)
-        self._http = httpx.AsyncClient(base_url=site.url, timeout=15.0, transport=retry)
+        self._http = httpx.AsyncClient(base_url=site.url, timeout=_ANSWER_WITHIN_S, transport=retry)
 
     async def __aenter__(self) -> Self:
         credentials = {"username": self._person.username, "password": self._person.password}
@@ -82,6 +83,7 @@ class Office:
         alarms: list[dict[str, Any]] = situation["alarms"]
         return alarms
 
-    async def in_flight(self, to: str) -> int:
-        """Frames that this centre has sent to that neighbour (a registry name) and that it has not acknowledged."""
-        return sum(int(link["in_flight"]) for link in await self.links() if link["peer"] == to)
+    async def in_flight(self, to: str) -> int | None:
+        """Frames sent to that neighbour (a registry name) and not acknowledged by it; None without a connection."""
+        links = [link for link in await self.links() if link["peer"] == to and link["connected"]]
+        return int(links[0]["in_flight"]) if links else None

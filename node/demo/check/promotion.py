@@ -11,7 +11,7 @@ from node.demo.ports import LOOPBACK
 from node.demo.running import ensure_accounts
 from node.demo.sites import Site, write_settings
 
-_WITHIN_S = 60.0
+_WITHIN_S = 300.0
 
 
 async def promote(scene: Scene, code: str, request: Request) -> None:
@@ -21,6 +21,7 @@ async def promote(scene: Scene, code: str, request: Request) -> None:
     changed = _change_settings(site)
     scene.running.start_node(site)
     await scene.running.ready(site)
+    await scene.linked(code, scene.plan.centre(code).parent)
     await _join_below(scene, site, newcomer)
     scene.running.start_node(newcomer)
     await scene.running.ready(newcomer)

@@ -13,7 +13,7 @@ from pki.authority import Authority
 from pki.enrol_token import parse_token
 from pki.keystore import Keystore
 
-_LIMIT_S = 8.0
+_LIMIT_S = 30.0
 
 
 async def knock(scene: Scene) -> None:
@@ -56,6 +56,8 @@ async def _dial(scene: Scene, keystore: Keystore, root_pem: bytes) -> bool:
         try:
             await call.write(link_pb2.Envelope(hello=link_pb2.Hello(version=1, node=keystore.name)))
             heard = await call.read()
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise DidNotHold(f"the province said neither yes nor no to a stranger within {_LIMIT_S:g} s") from error
             return True
         return heard is grpc.aio.EOF
