@@ -1,12 +1,13 @@
 """One run of the application for one visitor: who is looking, the bar, and the screen that was asked for."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from ui import session, theme
 from ui.client import Json, NodeDownError, RefusedError
-from ui.screens import incidents, situation
+from ui.screens import account, incidents, situation
 from ui.settings import DASH, HOUSE, AppSettings
 from ui.widgets.live import live
 from ui.widgets.plain import plain
@@ -36,9 +37,13 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         "situation": st.Page(situation.show, title=t("Tình hình"), url_path="situation", default=True),
         "incidents": st.Page(incidents.show, title=t("Sự cố"), url_path="incidents"),
     }
-    for path, title, file in module_pages(modules):
-        key = f"module:{path}"
-        pages[path] = st.Page(file, title=title if t(key) == key else t(key), url_path=path)
+    open_to = set(pages) if account.may_watch(visitor) else set()
+    for page in module_pages(modules):
+        key = f"module:{page.path}"
+        title = page.title if t(key) == key else t(key)
+        pages[page.path] = st.Page(page.file, title=title, url_path=page.path)
+        if account.may(visitor, page.permission):
+            open_to.add(page.path)
     current = st.navigation(list(pages.values()), position="hidden")
     here = current.url_path or "situation"
     if here == "situation" and "incident" in st.query_params:
@@ -49,17 +54,34 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         centre={"title": centre.get("title"), "tree_label": centre.get("tree_label")},
         visitor={"display_name": visitor.get("display_name"), "role": visitor.get("role")}
         | {"role_title": _role_title(str(visitor.get("role")))},
-        pages=[{"path": path, "title": page.title, "href": _address(path)} for path, page in pages.items()],
+        pages=[
+            {"path": path, "title": page.title, "href": _address(path)}
+            for path, page in pages.items()
+            if path in open_to
+        ],
         current=here,
+        live=account.may_watch(visitor),
     )
-    if here == "incidents":
+    if here not in open_to:
+        account.show(visitor)
+    elif here == "incidents":
         incidents.show()
     else:
         current.run()
 
 
-def module_pages(modules: list[Json]) -> list[tuple[str, str, Path]]:
-    """Path, title and file of each page that a module brings; a file outside `modules/` is not opened."""
+@dataclass(frozen=True, slots=True)
+class ModulePage:
+    """A page that a module brings, and the permission that its screen asks the node with."""
+
+    path: str
+    title: str
+    file: Path
+    permission: str
+
+
+def module_pages(modules: list[Json]) -> list[ModulePage]:
+    """The pages that the modules bring; a file outside `modules/` is not opened."""
     found = []
     for module in modules:
         folder = (HOUSE / "modules" / str(module.get("name"))).resolve()
@@ -70,7 +92,8 @@ def module_pages(modules: list[Json]) -> list[tuple[str, str, Path]]:
             inside = folder.parent == HOUSE / "modules" and folder in file.parents
             if inside and file.suffix == ".py" and file.is_file():
                 path = f"{module['name']}-{number + 1}" if number else str(module["name"])
-                found.append((path, str(page.get("title") or module.get("title")), file))
+                title, permission = str(page.get("title") or module.get("title")), str(page.get("permission") or "")
+                found.append(ModulePage(path, title, file, permission))
     return found
 
 
@@ -82,7 +105,7 @@ def _address(path: str) -> str:
 def _role_title(role: str) -> str:
     t = session.words()
     titles = {
-        "operator": t("Điều hành viên"),
+        "operator": t("Cán bộ trực"),
         "leader": t("Lãnh đạo"),
         "admin": t("Quản trị"),
         "citizen": t("Người dân"),

@@ -6,13 +6,14 @@ from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
 from node.job import Job
 from node.module import Module, Page
+from node.role import Permission
 
 MODULE = Module(
     name=NAME,
     routers=(routes.router, follow.router, desk.router),
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
-    pages=(Page(title="Phản ánh của người dân", file="page.py"),),
+    pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),
     jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
     settings=CitizenSettings,
     entrance="/",

@@ -17,7 +17,10 @@ def modules(request: Request) -> list[dict[str, Any]]:
     found = []
     for module in context.modules:
         manifest = context.manifests[module.name]
-        pages = [{"title": page.title, "file": f"modules/{module.name}/{page.file}"} for page in module.pages]
+        pages = [
+            {"title": page.title, "file": f"modules/{module.name}/{page.file}", "permission": page.permission}
+            for page in module.pages
+        ]
         found.append(
             {
                 "name": module.name,

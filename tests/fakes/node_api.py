@@ -13,7 +13,8 @@ from aiohttp import WSMsgType, web
 from tests.fakes import node_facts
 
 COOKIE = "lt_abcdefgh"
-PASSWORDS = {"dieuhanh": "mat-khau-1", "lanhdao": "mat-khau-2", "quantri": "mat-khau-3", "nguoidan": "mat-khau-4"}
+PEOPLE = ("dieuhanh", "lanhdao", "quantri", "nguoidan", "quansat")
+PASSWORDS = {name: f"mat-khau-{number}" for number, name in enumerate(PEOPLE, 1)}
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -109,6 +110,15 @@ class FakeNode:
         self._refresh()
         if self._thread is not None:
             asyncio.run_coroutine_threadsafe(self._push(), self._loop).result(10)
+
+    def drop_sockets(self):
+        """Every live connection ends, as when rights changed or the node restarted."""
+
+        async def drop():
+            for socket in list(self._sockets):
+                await socket.close()
+
+        asyncio.run_coroutine_threadsafe(drop(), self._loop).result(10)
 
     def _refresh(self):
         tiles = node_facts.situation(self.incidents.values())["tiles"]
@@ -243,7 +253,7 @@ class FakeNode:
         return web.json_response(node_facts.view(one))
 
     async def _situation(self, request):
-        _, refusal = self._need(request)
+        _, refusal = self._need(request, "incident.read")
         self._refresh()
         return refusal or web.json_response(self.situation)
 
@@ -267,8 +277,11 @@ class FakeNode:
     # -- live -------------------------------------------------------------------------------------
 
     async def _ws(self, request):
-        if self.refuse_sockets or self._who(request) is None:
+        if self.refuse_sockets:
             return problem(401, "unauthenticated", "Chưa đăng nhập")
+        _, refusal = self._need(request, "incident.read")
+        if refusal:
+            return refusal
         if request.headers.get("Origin") not in {None, f"http://{request.host}"}:
             return problem(403, "forbidden", "Sai nguồn gốc")
         socket = web.WebSocketResponse()

@@ -38,7 +38,9 @@ PRINCIPALS = {
     "lanhdao": {"username": "lanhdao", "display_name": "Trần Văn Bình", "role": "leader", "area_code": "731",
                 "permissions": [*_READ, "incident.act", "audit.read"]},
     "quantri": {"username": "quantri", "display_name": "Lê Minh", "role": "admin", "area_code": "731",
-                "permissions": [*_READ, "account.manage", "audit.read", "token.issue"]},
+                "permissions": ["link.read", "account.manage", "audit.read", "token.issue"]},
+    "quansat": {"username": "quansat", "display_name": "Đỗ Lan", "role": "leader", "area_code": "731",
+                "permissions": _READ},
     "nguoidan": {"username": "nguoidan", "display_name": "Phạm An", "role": "citizen", "area_code": "731",
                  "permissions": []},
 }  # fmt: skip

@@ -137,6 +137,34 @@ def test_a_lost_line_is_told_within_six_seconds_and_comes_back(visit, node):
     watch.is_clean()
 
 
+def test_the_administrator_sees_no_loss_and_no_screen_that_is_refused(visit):
+    watch = visit()
+    page = watch.log_in("quantri", "mat-khau-3")
+    expect(page.get_by_text("Tài khoản này không xem được màn hình điều hành.")).to_be_visible()
+    page.wait_for_timeout(6000)
+    expect(page.locator(".banner")).to_be_hidden()
+    expect(page.locator(".pulse")).to_be_hidden()
+    expect(page.locator(".bar nav a")).to_have_count(0)
+    page.goto(f"{watch.origin}/dash/incidents")
+    expect(page.get_by_text("Tài khoản này không xem được màn hình điều hành.")).to_be_visible()
+    watch.is_clean()
+
+
+def test_who_loses_the_right_to_watch_is_told_that_and_not_a_loss(visit, node):
+    watch = visit()
+    page = watch.log_in("quansat", "mat-khau-5")
+    expect(tile(page, "open")).to_be_visible()
+    rights = node_facts.PRINCIPALS["quansat"]
+    node_facts.PRINCIPALS["quansat"] = {**rights, "permissions": []}
+    try:
+        node.drop_sockets()
+        expect(page.get_by_text("Tài khoản này không xem được màn hình điều hành.")).to_be_visible()
+        expect(page.locator(".banner")).to_be_hidden()
+    finally:
+        node_facts.PRINCIPALS["quansat"] = rights
+    watch.is_clean()
+
+
 def test_without_a_line_actions_rest(visit, node):
     watch = visit()
     page = watch.log_in(where=f"/dash/incidents?incident={FLOOD}")

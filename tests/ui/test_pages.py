@@ -61,13 +61,25 @@ def words(page):
     return " ".join(element.value for element in [*page.warning, *page.success, *page.error, *page.caption])
 
 
-@pytest.mark.parametrize("username", ["dieuhanh", "lanhdao", "quantri"])
+@pytest.mark.parametrize("username", ["dieuhanh", "lanhdao"])
 def test_the_first_page_opens_for_the_staff(visit, username):
     visit.as_user(username)
     page = visit.whole()
     assert not page.exception
     assert not page.error
     assert not page.warning
+
+
+@pytest.mark.parametrize(
+    ("username", "offered"), [("quantri", "tạo, khóa và mở tài khoản"), ("nguoidan", "không cần đăng nhập")]
+)
+def test_who_may_not_watch_is_told_so_and_what_else_there_is(visit, node, username, offered):
+    visit.as_user(username)
+    page = visit.whole()
+    assert page.info[0].value == "Tài khoản này không xem được màn hình điều hành."
+    assert any(offered in element.value for element in page.markdown)
+    asked = {path.partition("?")[0] for _, path, _ in node.requests}
+    assert asked.isdisjoint({"/api/v1/incidents", "/api/v1/situation", "/ws"})
 
 
 def test_somebody_who_comes_past_the_proxy_sees_nothing(visit, node):
@@ -106,10 +118,10 @@ def test_a_silent_node_pauses_calmly(visit, node):
     assert "tạm thời không trả lời" in page.warning[0].value
 
 
-def test_an_operator_may_act_and_an_administrator_only_reads(visit):
+def test_an_operator_may_act_and_an_onlooker_only_reads(visit):
     page = visit.open(_incidents, incident=FLOOD)
     assert labels(page)[:3] == ["Tiếp nhận", "Phân loại", "Chuyển cấp trên"]
-    visit.as_user("quantri")
+    visit.as_user("quansat")
     page = visit.open(_incidents, incident=FLOOD)
     assert labels(page) == []
     assert "Không có việc nào" in words(page)
@@ -214,6 +226,11 @@ def test_titles_with_markup_stay_text(visit, node):
     shown = next(element.value for element in page.markdown if "evil" in element.value)
     assert r"\!\[x\]\(http\:" in shown
     assert r"\<b\>" in shown
+
+
+def test_a_module_says_whom_its_page_is_for():
+    pages = [{"title": "x", "file": "modules/citizen/page.py", "permission": "report.read"}]
+    assert [page.permission for page in module_pages([{"name": "citizen", "pages": pages}])] == ["report.read"]
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,13 @@ export function makeBar(page) {
 
   function beat() {
     const now = line.now();
+    pulse.hidden = line.quiet === true;
     setText(time.firstChild, formats.clock(now));
     setText(time.lastChild, formats.day(now));
     const tone = line.lost ? "alarm" : line.situation ? "ok" : "unknown";
     setAttr(pulse, "data-tone", tone);
     setShape(pulse.firstChild, tone);
-    setText(pulse.lastChild, line.lost ? t("Mất kết nối") : line.situation ? t("Trực tiếp") : t("Đang nối"));
+    setText(pulse.lastChild, line.lost ? t("Mất kết nối") : line.situation ? t("Trực tiếp") : t("Đang kết nối"));
     banner.hidden = !line.lost;
     if (line.lost) setText(banner, t("MẤT KẾT NỐI {n} s: số liệu đang hiện là số liệu cuối cùng nhận được, chưa thể thao tác", { n: Math.round(line.silence() / 1000) }));
     if (page.lostShown !== line.lost) { page.lostShown = line.lost; actionsInert(line.lost); }
@@ -44,6 +45,7 @@ export function makeBar(page) {
 
   function on(what) {
     if (what === "refused") location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    if (what === "forbidden") location.reload(); // the rights changed while the page stood open
     beat();
   }
 

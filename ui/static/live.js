@@ -1,4 +1,4 @@
-import { address, h, makeFormats, makeWords, setText, sharedLine } from "./ui-core.js";
+import { address, h, makeFormats, makeWords, quietLine, setText, sharedLine } from "./ui-core.js";
 import { makeBar } from "./live-bar.js";
 import { makeHead, makeStory } from "./live-detail.js";
 import { makeQueue } from "./live-queue.js";
@@ -13,7 +13,7 @@ const mounted = new WeakMap();
 export default function live({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector(".lt") || parentElement;
   let page = mounted.get(host);
-  const token = `${data.view}|${data.language}`;
+  const token = `${data.view}|${data.language}|${data.live !== false}`;
   if (!page || page.token !== token) {
     page?.close();
     page = mount(host, data, token);
@@ -31,7 +31,7 @@ export default function live({ data, parentElement, setTriggerValue }) {
 
 function mount(host, data, token) {
   const t = makeWords(data.language, data.table || {});
-  const page = { t, data, token, formats: makeFormats(t), line: sharedLine() };
+  const page = { t, data, token, formats: makeFormats(t), line: data.live === false ? quietLine() : sharedLine() };
   page.addressOf = (id) => address("/dash/incidents", { incident: id });
   page.part = MAKERS[data.view](page);
   host.replaceChildren(page.part.root);

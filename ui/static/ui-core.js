@@ -6,6 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const LOST_AFTER_MS = 5000; // three ticks of two seconds cannot all be late
 const HANG_AFTER_MS = 12000; // a line that says nothing for so long is opened anew
 const RENEW_AFTER_MS = 15000;
+const WATCH = "incident.read";
 const STALE_AFTER_S = 180; // where a figure names no limit of its own
 
 // -- words ---------------------------------------------------------------------------------------
@@ -187,6 +188,7 @@ export class Line {
     this.listeners = new Set();
     this.opened = false;
     this.refused = false;
+    this.forbidden = false;
     this.heardAt = performance.now();
     this.offset = 0;
     this.attempt = 0;
@@ -212,6 +214,7 @@ export class Line {
   tell(what) { for (const listener of [...this.listeners]) listener(this, what); }
 
   open() {
+    if (this.forbidden) return;
     clearTimeout(this.timer);
     this.timer = null;
     const socket = new WebSocket(this.address);
@@ -246,12 +249,13 @@ export class Line {
     if (delay === undefined && this.attempt % 3 === 2) this.ask();
   }
 
-  /** Three refusals in a row: has the session ended, or is the node down? Only the first asks for a login. */
+  /** Three refusals in a row: is the session over, may it no longer watch, or is the node down? Only that is a loss. */
   async ask() {
     try {
       const answer = await fetch("/api/v1/session", { headers: { Accept: "application/json" }, cache: "no-store" });
       this.refused = answer.status === 401;
       if (this.refused) this.tell("refused");
+      if (answer.ok && !((await answer.json()).permissions || [WATCH]).includes(WATCH)) this.forbid();
     } catch { /* the line is down; the banner says so */ }
   }
 
@@ -266,6 +270,15 @@ export class Line {
       this.situation = situation;
       this.tell("situation");
     } catch { /* the banner tells a lost line */ }
+  }
+
+  /** The node is there and says no: nothing is lost, and asking again would only be refused again. */
+  forbid() {
+    clearTimeout(this.timer);
+    clearInterval(this.clock);
+    this.forbidden = true;
+    this.lost = false;
+    this.tell("forbidden");
   }
 
   beat() {
@@ -285,4 +298,15 @@ let theLine = null;
 export function sharedLine() {
   if (!theLine) theLine = new Line(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`);
   return theLine;
+}
+
+/** For whoever may not watch: the clock goes on, nothing is asked, and nothing can be lost. */
+export function quietLine() {
+  const line = { situation: null, incidents: null, lost: false, refused: false, quiet: true, now: () => Date.now(), silence: () => 0 };
+  line.listen = (listener) => {
+    listener(line, "begin");
+    const clock = setInterval(() => listener(line, "beat"), 1000);
+    return () => clearInterval(clock);
+  };
+  return line;
 }
