@@ -26,6 +26,7 @@ class Chain:
     next_seq: int
     pos: int
     count: int
+    floor: int = 0
 
     @property
     def empty(self) -> bool:
@@ -54,6 +55,7 @@ _COLUMNS = (
     _stream.c.next_seq,
     _stream.c.head_pos,
     _stream.c.head_count,
+    _stream.c.floor,
 )
 _ALL = select(*_COLUMNS).order_by(_stream.c.id)
 _LOAD = select(*_COLUMNS).where(
@@ -80,9 +82,9 @@ _KNOWN_EPOCH = (
 
 
 def _chain(row: Row[*tuple[Any, ...]]) -> Chain:
-    number, origin, lane, audience, origin_no, epoch, frame_no, frame_hash, next_seq, pos, count = row
+    number, origin, lane, audience, origin_no, epoch, frame_no, frame_hash, next_seq, pos, count, floor = row
     key = StreamKey(origin, lane, audience)
-    return Chain(number, key, origin_no, bytes(epoch), frame_no, bytes(frame_hash), next_seq, pos, count)
+    return Chain(number, key, origin_no, bytes(epoch), frame_no, bytes(frame_hash), next_seq, pos, count, floor)
 
 
 def load_all(connection: Connection) -> list[Chain]:

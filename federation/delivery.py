@@ -11,11 +11,12 @@ from functools import partial
 import grpc.aio
 from sqlalchemy.orm import Session
 
-from federation import quarantine, settlement, survey
+from federation import quarantine, safety, settlement, survey
 from federation.alarm import LinkAlarm
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
 from federation.grpc_link import GrpcLink
+from federation.hello import Cursor
 from federation.house import Clock, House
 from federation.ledger import Lane, Sealer
 from federation.link import Channel, Link, LinkError, ParentAddress
@@ -342,6 +343,20 @@ class Delivery:
     def settled(self) -> bool:
         """Whether no neighbour still has to tell what this node forgot when it was restored; from any thread."""
         return not self._house.storage.read(settlement.unsettled)
+
+    def declare_safe(self, held_elsewhere: Mapping[StreamKey, Cursor]) -> int:
+        """A verified backup, or a standby, holds the streams up to there (`safety.heads` of it); how many marks moved.
+
+        The neighbours hear it at once. Waits for the commit: not in the event loop.
+        """
+        moved = self._house.storage.write(lambda session: safety.advance_safe(session, held_elsewhere))
+        self._in_loop(self._tell_safe)
+        return moved
+
+    def _tell_safe(self) -> None:
+        for session in self._sessions.values():
+            if session.ready:
+                self._spawn(session.tell_safe())
 
     def lift_fence(self, decision: str) -> int:
         """A person has decided about the quarantine ("send" or "keep"); waits for the commit: not in the event loop."""

@@ -37,6 +37,7 @@ def _epochs(session: Session) -> Iterator[tuple[str, bytes]]:
     stream, frame = tables.stream.c, tables.frame.c
     rows = session.execute(
         select(stream.origin, stream.lane, stream.audience, frame.epoch, frame.raw)
+        .where(frame.pos > stream.floor)
         .join_from(tables.frame, tables.stream, frame.stream_id == stream.id)
         .order_by(stream.id, frame.pos)
     )

@@ -64,6 +64,11 @@ def down(child: str) -> str:
     return f"{_DOWN}{child}"
 
 
+def child_of(audience: str) -> str | None:
+    """The child that an audience leads to, if it leads down."""
+    return audience.removeprefix(_DOWN) if audience.startswith(_DOWN) else None
+
+
 def new_rid(now: datetime, random: Callable[[int], bytes]) -> UUID:
     """A UUIDv7 (RFC 9562) of that moment."""
     milliseconds = to_us(now) // 1000
@@ -149,6 +154,8 @@ def enclosure(session: Session, rid: UUID, origin: str | None = None) -> bytes:
     if origin is not None:
         query = query.join(_stream, _stream.c.id == _record.c.stream_id).where(_stream.c.origin == origin)
     rows = session.execute(query).all()
+    if len(rows) == 1 and not rows[0].raw:
+        raise NotSealed(f"the bytes of record {rid} were given up here; the centre above holds them")
     if len(rows) != 1:
         raise NotSealed(f"record {rid} is {'held from several origins' if rows else 'not sealed here'}")
     return enclose(bytes(rows[0].raw), rows[0].position)

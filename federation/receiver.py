@@ -30,6 +30,7 @@ from federation.ledger import Lane
 from federation.receipt import Ack
 from federation.removal import readable
 from federation.rights import ahead_code, may_travel
+from federation.safety import with_safe
 from federation.succession import Place, judge
 from federation.v1 import link_pb2
 from pki.registry import Registry
@@ -146,7 +147,9 @@ class Receiver:
         for stream in grown:
             chain.save(connection, chains[stream])
         failpoint("receiver.before_commit")
-        return list(replies.values())
+        said = list(replies.values())
+        acks = iter(with_safe(connection, [reply for reply in said if isinstance(reply, Ack)]))
+        return [next(acks) if isinstance(reply, Ack) else reply for reply in said]
 
     def _take_one(
         self, session: Session, head: chain.Chain, opened: Opened, peer: str, now: datetime

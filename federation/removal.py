@@ -33,6 +33,8 @@ class Removal:
         pos = after.pos if after else 0
         later = select(_frame.c.raw).where(_frame.c.stream_id == head.id, _frame.c.pos > pos).order_by(_frame.c.pos)
         records: list[bytes] = []
+        if pos < head.floor:
+            raise FrameInvalid("PRUNED", f"frames after {pos} were given up here; no other may take their place")
         for row in connection.execute(later).all():
             parts = parse_frame(bytes(row.raw))
             frame = Frame(parts.header, frame_hash(parts.header_bytes), parts.records, parts.raw)

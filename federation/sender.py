@@ -49,6 +49,7 @@ class _Ready:
     flow: Flow
     stream_id: int
     head_pos: int
+    floor: int
 
 
 class Sender:
@@ -150,7 +151,9 @@ class Sender:
         connection = session.connection()
         ready = self._ready(connection)
         for lane in Lane:
-            mine = [one for one in ready if one.flow.key.lane == lane.value and one.head_pos > one.flow.sent]
+            mine = [
+                one for one in ready if one.flow.key.lane == lane.value and one.floor <= one.flow.sent < one.head_pos
+            ]
             if mine:
                 self._turn += 1
                 turn = self._turn % len(mine)
@@ -162,14 +165,15 @@ class Sender:
     def _ready(self, connection: Connection) -> list[_Ready]:
         """The streams that may go on."""
         registry, now_s = self._registry(), self._monotonic()
-        columns = (_stream.c.id, _stream.c.origin, _stream.c.lane, _stream.c.audience, _stream.c.head_pos)
+        names = ("id", "origin", "lane", "audience", "head_pos", "floor")
+        columns = [_stream.c[name] for name in names]
         found = []
         for row in connection.execute(select(*columns).where(self._audience(registry)).order_by(_stream.c.id)):
             key = StreamKey(row.origin, row.lane, row.audience)
             if may_travel(registry, key, sender=self._name, receiver=self._peer):
                 flow = self._flow(key)
                 if self._may_go_on(connection, flow, now_s):
-                    found.append(_Ready(flow, row.id, row.head_pos))
+                    found.append(_Ready(flow, row.id, row.head_pos, row.floor))
         return found
 
     def _audience(self, registry: Registry) -> ColumnElement[bool]:
@@ -225,6 +229,7 @@ class Sender:
         connection = session.connection()
         reached: dict[int, tuple[StreamKey, chain.Place]] = {}
         rows = []
+        safe: dict[int, int] = {}
         for ack, signed in acks:
             held = chain.load(connection, ack.stream)
             place = None if held is None else chain.find(connection, held, ack.epoch, ack.durable)
@@ -236,11 +241,16 @@ class Sender:
             rows.append(kept | {"stream_id": held.id, "pos": place.pos, "receiver": ack.receiver})
             if held.id not in reached or reached[held.id][1].pos < place.pos:
                 reached[held.id] = (ack.stream, place)
+            below = chain.find(connection, held, ack.safe_epoch, ack.safe) if ack.safe_epoch else None
+            if below is not None and below.pos <= place.pos:
+                safe[held.id] = max(below.pos, safe.get(held.id, 0))
         if rows:
             connection.execute(insert(_receipt), rows)
         for stream_id, (_, place) in reached.items():
             if place.pos > self._standing.remembered(connection, stream_id):
                 self._standing.write(connection, stream_id, place.pos, place.end_count)
+        for stream_id, pos in safe.items():
+            self._standing.write_safe(connection, stream_id, pos)
         failpoint("sender.in_receipt")
         return [(key, place.pos) for key, place in reached.values()]
 

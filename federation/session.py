@@ -20,9 +20,11 @@ from federation.house import House
 from federation.intake import Intake
 from federation.link import Channel, LinkError
 from federation.outflow import Outflow
+from federation.receipt import Ack, sign_ack
 from federation.receiver import Refused
 from federation.recovery import Recovery
 from federation.rights import may_travel
+from federation.safety import safe_acks
 from federation.v1 import link_pb2 as wire
 from pki.errors import PkiError
 
@@ -182,6 +184,18 @@ class LinkSession:
 
         for refused in await house.write(step):
             await self._intake.refuse(refused)
+        await self.tell_safe()
+
+    async def tell_safe(self) -> None:
+        """Tell the other side what of its streams is held elsewhere, too."""
+        house, now = self._house, self._house.clock.now()
+
+        def step(session: Session) -> list[Ack]:
+            current = house.registry.current
+            return safe_acks(session, name=house.name, peer=self.peer, registry=current, now=now)
+
+        for ack in await house.read(step):
+            await self._channel.send(wire.Envelope(ack=sign_ack(ack, house.keystore)))
 
     # hearing -----------------------------------------------------------------------------------------------------
 

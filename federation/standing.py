@@ -44,6 +44,10 @@ class Standing:
             return Trouble(key, code, reason)
         if place.frame_hash != frame_hash:
             return Trouble(key, "FORK", f"{self.peer} holds another frame {frame_no} than the one kept here")
+        if held is not None and place.pos < held.floor:
+            return Trouble(
+                key, "PRUNED", f"{self.peer} lost frames that it had called safe and that were given up here"
+            )
         return place
 
     def ring(self, connection: Connection, trouble: Trouble, now: datetime) -> None:
@@ -69,7 +73,7 @@ class Standing:
     ) -> None:
         """Ring for streams that a hello does not name, though the neighbour acknowledged frames of them."""
         query = (
-            select(_stream.c.id, _stream.c.origin, _stream.c.lane, _stream.c.audience, _cursor.c.pos)
+            select(_stream.c.id, _stream.c.origin, _stream.c.lane, _stream.c.audience, _stream.c.floor, _cursor.c.pos)
             .join(_cursor, _cursor.c.stream_id == _stream.c.id)
             .where(_cursor.c.peer == self.peer, _cursor.c.pos > 0)
         )
@@ -78,6 +82,9 @@ class Standing:
             if key not in named and may_travel(registry, key, sender=self.name, receiver=self.peer):
                 self._ring_rollback(connection, registry, key, row.pos, 0, now)
                 self.write(connection, row.id, 0, 0)
+                if row.floor:
+                    reason = f"{self.peer} lost frames that it had called safe and that were given up here"
+                    self.ring(connection, Trouble(key, "PRUNED", reason), now)
 
     def _ring_rollback(  # noqa: PLR0917 - two positions and whose they are
         self, connection: Connection, registry: Registry, key: StreamKey, before: int, after: int, now: datetime
@@ -90,6 +97,11 @@ class Standing:
         """The position up to which the neighbour last acknowledged a stream."""
         mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
         return connection.execute(select(_cursor.c.pos).where(mine)).scalar_one_or_none() or 0
+
+    def write_safe(self, connection: Connection, stream_id: int, pos: int) -> None:
+        """Remember that the neighbour says: up to there it is held elsewhere too."""
+        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id) & (_cursor.c.safe_pos < pos)
+        connection.execute(update(_cursor).where(mine).values(safe_pos=pos))
 
     def write(self, connection: Connection, stream_id: int, pos: int, count: int) -> None:
         """Remember that position, and how many records lie before it."""

@@ -39,7 +39,8 @@ pending = Table(
 )
 
 # A chain of frames and its head. `origin_no` is the id of the origin's first stream and stands for the origin in
-# `record`; `next_seq` counts records within the epoch, `head_count` within the stream.
+# `record`; `next_seq` counts records within the epoch, `head_count` within the stream. Up to `floor` the bytes of own
+# frames were given up, because they are safe above.
 stream = Table(
     "federation_stream",
     metadata,
@@ -54,6 +55,7 @@ stream = Table(
     Column("next_seq", BigInteger, nullable=False),
     Column("head_pos", BigInteger, nullable=False),
     Column("head_count", BigInteger, nullable=False),
+    Column("floor", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("origin", "lane", "audience", name="federation_stream_name"),
 )
 
@@ -115,7 +117,7 @@ parked = Table(
     Column("applied_at_us", BigInteger),
 )
 
-# How far each neighbour has acknowledged each stream.
+# How far each neighbour has acknowledged each stream, and how far it says that the stream is held elsewhere too.
 cursor = Table(
     "federation_cursor",
     metadata,
@@ -123,6 +125,15 @@ cursor = Table(
     Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
     Column("pos", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
+    Column("safe_pos", BigInteger, nullable=False, server_default="0"),
+)
+
+# How far a verified backup, or a standby, holds each stream that is held here.
+safe = Table(
+    "federation_safe",
+    metadata,
+    Column("stream_id", _Id, primary_key=True, autoincrement=False),
+    Column("pos", BigInteger, nullable=False),
 )
 
 # Signed receipts of neighbours, as they came.

@@ -1,0 +1,117 @@
+"""What is held elsewhere too, and when the bytes of own frames may be given up.
+
+A receiver's own disk is not enough to let a sender forget: it may be restored from a backup. `safe` is the place up to
+which a backup whose restore was tried, or a standby, holds a stream too; whoever keeps the backups moves it, and every
+receipt carries it. A sender gives up the bytes of a frame only below the `safe` of the neighbour that took it, and not
+before thirty days; number, hash and place of the frame stay.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.orm import Session
+
+from federation import chain, tables
+from federation.frame import StreamKey, to_us
+from federation.hello import Cursor
+from federation.ledger import PARENT, UP, child_of
+from federation.receipt import Ack
+from federation.rights import may_travel
+from pki.registry import Registry
+
+LEAST_AGE = timedelta(days=30)
+_safe, _frame, _stream, _cursor = tables.safe, tables.frame, tables.stream, tables.cursor
+
+
+# what a receiver says -----------------------------------------------------------------------------------------------
+
+
+def heads(session: Session) -> dict[StreamKey, Cursor]:
+    """How far each stream is held; read in a backup that was restored on trial, this is what is safe with it."""
+    held = chain.load_all(session.connection())
+    return {one.key: (one.epoch, one.frame_no, one.frame_hash) for one in held if not one.empty}
+
+
+def advance_safe(session: Session, held_elsewhere: Mapping[StreamKey, Cursor]) -> int:
+    """Streams are held elsewhere too, up to these places; how many marks moved. Never back, and never past a fork."""
+    connection = session.connection()
+    moved = 0
+    for key, (epoch, frame_no, frame_hash) in held_elsewhere.items():
+        held = chain.load(connection, key)
+        place = None if held is None else chain.find(connection, held, epoch, frame_no)
+        if held is None or place is None or place.frame_hash != frame_hash:
+            continue
+        before = connection.execute(select(_safe.c.pos).where(_safe.c.stream_id == held.id)).scalar_one_or_none()
+        if before is None:
+            connection.execute(insert(_safe).values(stream_id=held.id, pos=place.pos))
+        elif before < place.pos:
+            connection.execute(update(_safe).where(_safe.c.stream_id == held.id).values(pos=place.pos))
+        moved += before is None or before < place.pos
+    return moved
+
+
+def with_safe(connection: Connection, acks: Iterable[Ack]) -> list[Ack]:
+    """Receipts that also say what is safe."""
+    found = []
+    for ack in acks:
+        stream = ack.stream
+        query = (
+            select(_frame.c.epoch, _frame.c.frame_no)
+            .join(_safe, (_safe.c.stream_id == _frame.c.stream_id) & (_safe.c.pos == _frame.c.pos))
+            .join(_stream, _stream.c.id == _frame.c.stream_id)
+            .where(_stream.c.origin == stream.origin, _stream.c.lane == stream.lane)
+            .where(_stream.c.audience == stream.audience)
+        )
+        row = connection.execute(query).one_or_none()
+        found.append(ack if row is None else replace(ack, safe_epoch=bytes(row.epoch), safe=row.frame_no))
+    return found
+
+
+def safe_acks(session: Session, *, name: str, peer: str, registry: Registry, now: datetime) -> list[Ack]:
+    """A receipt for each stream of a neighbour of which something is safe."""
+    connection = session.connection()
+    acks = [
+        Ack(name, b"", one.key, one.epoch, one.frame_no, one.frame_hash, now)
+        for one in chain.load_all(connection)
+        if not one.empty and may_travel(registry, one.key, sender=peer, receiver=name)
+    ]
+    return [ack for ack in with_safe(connection, acks) if ack.safe_epoch]
+
+
+# what a sender does with it -----------------------------------------------------------------------------------------
+
+
+def prune(session: Session, *, name: str, registry: Registry, now: datetime, limit: int = 200) -> int:
+    """Give up the bytes of own frames that are safe above and thirty days old, a bounded number; how many."""
+    connection = session.connection()
+    count = 0
+    for head in chain.load_all(connection):
+        peer = _receiver(registry, name, head.key)
+        if head.key.origin != name or peer is None or count >= limit:
+            continue
+        mine = (_cursor.c.peer == peer) & (_cursor.c.stream_id == head.id)
+        safe = connection.execute(select(_cursor.c.safe_pos).where(mine)).scalar_one_or_none() or 0
+        old = (
+            select(_frame.c.pos, _frame.c.at_us)
+            .where(_frame.c.stream_id == head.id, _frame.c.pos > head.floor)
+            .where(_frame.c.pos <= min(safe, head.pos - 1))
+            .order_by(_frame.c.pos)
+            .limit(limit - count)
+        )
+        until = head.floor
+        for pos, at_us in connection.execute(old).all():
+            if at_us > to_us(now - LEAST_AGE):
+                break
+            until = pos
+        if until > head.floor:
+            span = (_frame.c.stream_id == head.id) & (_frame.c.pos > head.floor) & (_frame.c.pos <= until)
+            connection.execute(update(_frame).where(span).values(raw=b""))
+            connection.execute(update(_stream).where(_stream.c.id == head.id).values(floor=until))
+            count += until - head.floor
+    return count
+
+
+def _receiver(registry: Registry, name: str, key: StreamKey) -> str | None:
+    return registry.parent_of(name) if key.audience in (UP, PARENT) else child_of(key.audience)
