@@ -23,6 +23,7 @@ from ui.visitor import NodeSilentError, Visitor, Visitors, cookie_header
 _LOG = logging.getLogger("ui.proxy")
 _STREAMLIT_COOKIES = ("_streamlit_xsrf",)
 _HTML = "text/html"
+_CLOSED = frozenset({"agent", "metrics"})
 
 
 class Proxy:
@@ -104,6 +105,8 @@ class Proxy:
     # -- the screens ------------------------------------------------------------------------------
 
     async def _dash(self, request: web.Request) -> web.StreamResponse:
+        if _is_closed(request.path):
+            return web.Response(status=HTTPStatus.NOT_FOUND)
         if (
             request.path == f"{DASH}/_stcore/health"
         ):  # tells nothing but whether the screens run; asked before any login
@@ -170,6 +173,12 @@ class Proxy:
         response = _page(page, HTTPStatus.OK)
         response.headers["Content-Security-Policy"] = policy
         return response
+
+
+def _is_closed(path: str) -> bool:
+    """Whether a path is one of Streamlit's own doors for programs; ours is the node's API."""
+    parts = set(path.split("/"))
+    return "_stcore" in parts and not parts.isdisjoint(_CLOSED)
 
 
 def _silent(request: web.Request) -> web.Response:

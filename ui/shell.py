@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import secrets
 from pathlib import Path
 
@@ -14,6 +15,7 @@ _POLICY = (
     "media-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
+_NOSCRIPT = re.compile(r"<noscript>.*?</noscript>", re.DOTALL | re.IGNORECASE)  # Streamlit's own words for programs
 STREAMLIT_TEXTS = "/_ui/streamlit-texts.js"
 NOTICE_STYLE = "/_ui/notice.css"
 
@@ -35,11 +37,8 @@ def dress(page: str, language: Language) -> tuple[str, str]:
     page = page.replace('<html lang="en">', f'<html lang="{language}">', 1)
     page = page.replace("<title>Streamlit</title>", f"<title>{html.escape(title)}</title>", 1)
     page = page.replace("<script>", f'<script nonce="{nonce}">')
-    page = page.replace(
-        "You need to enable JavaScript to run this app.",
-        html.escape(say("Trang này cần JavaScript để hiển thị số liệu trực tiếp.", language)),
-        1,
-    )
+    words = html.escape(say("Trang này cần JavaScript để hiển thị số liệu trực tiếp.", language))
+    page = _NOSCRIPT.sub(f"<noscript><p>{words}</p></noscript>", page)
     translator = f'<script nonce="{nonce}" src="{STREAMLIT_TEXTS}" defer></script>'
     page = page.replace("</head>", f"{translator}</head>", 1)
     return page, _POLICY.format(nonce=nonce)

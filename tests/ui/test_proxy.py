@@ -5,9 +5,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from tests.fakes.node_api import COOKIE, FakeNode
 from tests.fakes.streamlit_server import FakeStreamlit
+from ui import shell
 from ui.proxy import Proxy
 from ui.settings import AppSettings, ProxySettings
 
@@ -68,6 +70,26 @@ async def test_a_stranger_gets_no_files_and_no_socket(house):
         await house.client.ws_connect("/dash/_stcore/stream")
     assert refused.value.status == 401
     assert house.screens.seen == []
+
+
+@pytest.mark.parametrize(
+    "path", ["agent/openapi.json", "agent/interact", "agent/mcp", "%61gent/mcp", "metrics", "/metrics"]
+)
+async def test_streamlits_doors_for_programs_are_closed(house, path):
+    for method in ("GET", "POST"):
+        answer = await house.client.request(
+            method, URL(f"{house.origin}/dash/_stcore/{path}", encoded=True), headers=house.cookie()
+        )
+        assert answer.status == 404
+    assert house.screens.seen == []
+
+
+def test_without_scripts_one_calm_sentence_is_left():
+    page = "<html><noscript>\n<p>You need to enable JavaScript to run this app.</p><p>Reading this without a browser?"
+    page += ' <a href="./_stcore/agent/openapi.json">x</a></p>\n</noscript><div id="root"></div></html>'
+    dressed, _ = shell.dress(page, "vi")
+    assert "<noscript><p>Trang này cần JavaScript để hiển thị số liệu trực tiếp.</p></noscript><div" in dressed
+    assert "agent" not in dressed
 
 
 async def test_a_session_that_ended_is_a_stranger(house):
