@@ -72,7 +72,7 @@ class Proxy:
                 kind = "text/css" if path.endswith(".css") else "text/javascript"
                 return web.Response(body=content, content_type=kind, headers={"Cache-Control": "no-cache"})
             if path == DASH or path.startswith(f"{DASH}/"):
-                return await self._dash(request)
+                return web.Response(status=404) if _is_closed(path) else await self._dash(request)
             return await self._node(request)
         except BodyTooLargeError:
             language = _language(request)
@@ -105,8 +105,6 @@ class Proxy:
     # -- the screens ------------------------------------------------------------------------------
 
     async def _dash(self, request: web.Request) -> web.StreamResponse:
-        if _is_closed(request.path):
-            return web.Response(status=HTTPStatus.NOT_FOUND)
         if (
             request.path == f"{DASH}/_stcore/health"
         ):  # tells nothing but whether the screens run; asked before any login

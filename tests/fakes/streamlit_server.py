@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestServer
 PAGE = (
     '<!DOCTYPE html><html lang="en"><head><title>Streamlit</title><script>window.x = 1</script>'
     '<script type="module" src="./static/js/index.js"></script></head>'
-    "<body><p>You need to enable JavaScript to run this app.</p></body></html>"
+    "<body><noscript><p>You need to enable JavaScript to run this app.</p></noscript></body></html>"
 )
 
 

@@ -77,9 +77,7 @@ async def test_a_stranger_gets_no_files_and_no_socket(house):
 )
 async def test_streamlits_doors_for_programs_are_closed(house, path):
     for method in ("GET", "POST"):
-        answer = await house.client.request(
-            method, URL(f"{house.origin}/dash/_stcore/{path}", encoded=True), headers=house.cookie()
-        )
+        answer = await house.client.request(method, URL(f"/dash/_stcore/{path}", encoded=True), headers=house.cookie())
         assert answer.status == 404
     assert house.screens.seen == []
 
