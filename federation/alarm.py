@@ -39,7 +39,7 @@ def raise_alarm(
     same = (
         select(_alarm.c.id)
         .where(_alarm.c.code == code, _alarm.c.peer == peer, _alarm.c.origin == origin, _alarm.c.subject == subject)
-        .where(_alarm.c.at_us > to_us(at - QUIET))
+        .where(_alarm.c.at_us > to_us(at - QUIET), _alarm.c.at_us < to_us(at + QUIET))  # a clock may have run ahead
         .limit(1)
     )
     if connection.execute(same).first() is not None:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 import grpc
@@ -16,7 +17,7 @@ from google.protobuf.message import Message
 from federation.enrolment.channel import CALL_LIMIT_S, open_channel, refusal_of, status_of
 from federation.examination.copies import Shelf, frames_after, is_shared, state_heads
 from federation.examination.mend import Span
-from federation.frame import StreamKey
+from federation.frame import StreamKey, from_us, to_us
 from federation.house import Clock
 from federation.storage import Storage
 from federation.v1 import copies_pb2 as wire
@@ -61,7 +62,11 @@ class CopiesDesk:
         """How far this node holds the streams that it shares with a child."""
         registry, now = self.registry.current, self.clock.now()
         heads = self.storage.read(lambda session: state_heads(session, self.keystore, now, registry, child))
-        return wire.HeldHeads(heads=heads)
+        return wire.HeldHeads(heads=heads, at_us=to_us(now))
+
+    def wants(self, child: str) -> wire.WantedFrames:
+        """What this node would like to have from a child, and what time it is here."""
+        return wire.WantedFrames(wanted=self.wanted.get(child, []), at_us=to_us(self.clock.now()))
 
     def frames(self, child: str, question: wire.FramesQuestion) -> wire.FrameCopies:
         """Frames of a stream that may travel between this node and the child; nothing of any other."""
@@ -95,9 +100,7 @@ class _Window(copies_pb2_grpc.CopiesServicer):
 
     async def Wanted(self, request: wire.WantedQuestion, context: _Context) -> wire.WantedFrames:  # noqa: N802 - the protocol's name
         del request
-        return await _answered(
-            context, self._desk, lambda child: wire.WantedFrames(wanted=self._desk.wanted.get(child, []))
-        )
+        return await _answered(context, self._desk, self._desk.wants)
 
     async def Give(self, request: wire.GivenFrames, context: _Context) -> wire.GivenAnswer:  # noqa: N802 - the protocol's name
         def take(child: str) -> wire.GivenAnswer:
@@ -140,7 +143,7 @@ class Asking:
     async def heads(self, shelf: Shelf) -> int:
         """Put the parent's heads on the shelf; how many hold."""
         held = await self._call(lambda stub: stub.Heads(wire.HeadsQuestion(), timeout=CALL_LIMIT_S))
-        shelf.giver = self.parent
+        shelf.giver, shelf.giver_at = self.parent, from_us(held.at_us)
         return sum([shelf.add_head(signed) for signed in held.heads])
 
     async def frames(self, shelf: Shelf, spans: Sequence[Span]) -> int:
@@ -164,8 +167,8 @@ class Asking:
     async def _fetch(self, question: wire.FramesQuestion) -> wire.FrameCopies:
         return await self._call(lambda stub: stub.Fetch(question, timeout=CALL_LIMIT_S))
 
-    async def bring(self, storage: Storage) -> int:
-        """Ask what the parent wants of this node's copies, and bring it; how many frames went."""
+    async def bring(self, storage: Storage) -> tuple[int, datetime]:
+        """Ask what the parent wants of this node's copies, and bring it; how many went, and the parent's time."""
         wanted = await self._call(lambda stub: stub.Wanted(wire.WantedQuestion(), timeout=CALL_LIMIT_S))
         frames: list[bytes] = []
         for question in wanted.wanted:
@@ -174,7 +177,7 @@ class Asking:
         if frames:
             given = wire.GivenFrames(frames=_fitting(frames))
             await self._call(lambda stub: stub.Give(given, timeout=CALL_LIMIT_S))
-        return len(frames)
+        return len(frames), from_us(wanted.at_us)
 
     async def _call(self, call: Callable[[Any], Awaitable[_Answer]]) -> _Answer:
         keys = self.keystore

@@ -10,7 +10,7 @@ from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import inbound, links, presence, proof
+from node import inbound, links, presence, proof, timekeeping
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -112,9 +112,16 @@ class Node:
         context.database.on_commit(self.live.touch)
         rounds = [on_writer(job, context) for module in catalog.modules for job in module.jobs]
         stating = Job(name="presence", period_s=presence.CHECK_S, step=presence.step)
+        keeper = timekeeping.Timekeeper(self.keystore.name, context.clock)
+        watching = Job(
+            name="clock",
+            period_s=timekeeping.WATCH_PERIOD_S,
+            step=lambda session, _context: timekeeping.watch_jumps(session, keeper),
+        )
         proving = proof.Rounds(context.database, lambda: registry.current, context.clock)
         rounds += [
             on_writer(stating, context),
+            on_writer(watching, context),
             Round("proof", proof.PERIOD_S, proving.take),
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]

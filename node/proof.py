@@ -24,6 +24,7 @@ from node import audit
 from node.clock import Clock
 from node.context import NodeContext
 from node.database import Database
+from node.timekeeping import note_skew
 from pki.errors import PkiError
 from pki.keystore import Keystore
 from pki.registry import Registry
@@ -148,10 +149,11 @@ async def bring_copies(context: NodeContext, keystore: Keystore) -> None:
         return
     asking = Asking(keystore=keystore, registry=context.registry, address=parent.address)
     try:
-        count = await asking.bring(context.database)
+        count, parents_time = await asking.bring(context.database)
     except PkiError as error:
         log.debug("the parent was not asked what it wants: %s", error)
     else:
+        note_skew(context.database, context.clock, context.centre.name, asking.parent, parents_time)
         if count:
             log.info("%d frames were brought to the parent, which wanted them", count)
 

@@ -271,6 +271,11 @@ class Settings(BaseSettings):
         return self.database.url or f"sqlite:///{self.node.folder / 'node.db'}"
 
 
+def clock_file_from_environment() -> str:
+    """Give the file that sets the clock wrong in a drill, from LIENTHONG_CLOCK; empty in production."""
+    return os.environ.get(f"{ENV_PREFIX}CLOCK", "")
+
+
 def failpoint_from_environment() -> str:
     """Give the failure to arrange in a test run, from LIENTHONG_FAILPOINT; empty in production."""
     return os.environ.get(f"{ENV_PREFIX}FAILPOINT", "")

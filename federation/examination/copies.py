@@ -46,6 +46,7 @@ class Shelf:
     heads: dict[tuple[str, StreamKey], tuple[Ack, frame_pb2.SignedAck]] = field(default_factory=dict)
     refused: int = 0
     giver: str = ""
+    giver_at: datetime | None = None
 
     def add(self, raw: bytes) -> bool:
         """Keep a copy if its origin signed it."""

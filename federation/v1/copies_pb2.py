@@ -26,7 +26,7 @@ from federation.v1 import frame_pb2 as federation_dot_v1_dot_frame__pb2
 from federation.v1 import link_pb2 as federation_dot_v1_dot_link__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/copies.proto\x12\rfederation.v1\x1a\x19\x66\x65\x64\x65ration/v1/frame.proto\x1a\x18\x66\x65\x64\x65ration/v1/link.proto\"\x0f\n\rHeadsQuestion\"4\n\tHeldHeads\x12\'\n\x05heads\x18\x01 \x03(\x0b\x32\x18.federation.v1.SignedAck\"x\n\x0e\x46ramesQuestion\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12&\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\x12\x0e\n\x06\x66rames\x18\x05 \x01(\r\"\x1d\n\x0b\x46rameCopies\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x10\n\x0eWantedQuestion\"=\n\x0cWantedFrames\x12-\n\x06wanted\x18\x01 \x03(\x0b\x32\x1d.federation.v1.FramesQuestion\"\x1d\n\x0bGivenFrames\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x1b\n\x0bGivenAnswer\x12\x0c\n\x04used\x18\x01 \x01(\r2\x93\x02\n\x06\x43opies\x12?\n\x05Heads\x12\x1c.federation.v1.HeadsQuestion\x1a\x18.federation.v1.HeldHeads\x12\x42\n\x05\x46\x65tch\x12\x1d.federation.v1.FramesQuestion\x1a\x1a.federation.v1.FrameCopies\x12\x44\n\x06Wanted\x12\x1d.federation.v1.WantedQuestion\x1a\x1b.federation.v1.WantedFrames\x12>\n\x04Give\x12\x1a.federation.v1.GivenFrames\x1a\x1a.federation.v1.GivenAnswerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/copies.proto\x12\rfederation.v1\x1a\x19\x66\x65\x64\x65ration/v1/frame.proto\x1a\x18\x66\x65\x64\x65ration/v1/link.proto\"\x0f\n\rHeadsQuestion\"C\n\tHeldHeads\x12\'\n\x05heads\x18\x01 \x03(\x0b\x32\x18.federation.v1.SignedAck\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\"x\n\x0e\x46ramesQuestion\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12&\n\x05\x61\x66ter\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\x12\x0e\n\x06\x66rames\x18\x05 \x01(\r\"\x1d\n\x0b\x46rameCopies\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x10\n\x0eWantedQuestion\"L\n\x0cWantedFrames\x12-\n\x06wanted\x18\x01 \x03(\x0b\x32\x1d.federation.v1.FramesQuestion\x12\r\n\x05\x61t_us\x18\x02 \x01(\x03\"\x1d\n\x0bGivenFrames\x12\x0e\n\x06\x66rames\x18\x01 \x03(\x0c\"\x1b\n\x0bGivenAnswer\x12\x0c\n\x04used\x18\x01 \x01(\r2\x93\x02\n\x06\x43opies\x12?\n\x05Heads\x12\x1c.federation.v1.HeadsQuestion\x1a\x18.federation.v1.HeldHeads\x12\x42\n\x05\x46\x65tch\x12\x1d.federation.v1.FramesQuestion\x1a\x1a.federation.v1.FrameCopies\x12\x44\n\x06Wanted\x12\x1d.federation.v1.WantedQuestion\x1a\x1b.federation.v1.WantedFrames\x12>\n\x04Give\x12\x1a.federation.v1.GivenFrames\x1a\x1a.federation.v1.GivenAnswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEADSQUESTION']._serialized_start=98
   _globals['_HEADSQUESTION']._serialized_end=113
   _globals['_HELDHEADS']._serialized_start=115
-  _globals['_HELDHEADS']._serialized_end=167
-  _globals['_FRAMESQUESTION']._serialized_start=169
-  _globals['_FRAMESQUESTION']._serialized_end=289
-  _globals['_FRAMECOPIES']._serialized_start=291
-  _globals['_FRAMECOPIES']._serialized_end=320
-  _globals['_WANTEDQUESTION']._serialized_start=322
-  _globals['_WANTEDQUESTION']._serialized_end=338
-  _globals['_WANTEDFRAMES']._serialized_start=340
-  _globals['_WANTEDFRAMES']._serialized_end=401
-  _globals['_GIVENFRAMES']._serialized_start=403
-  _globals['_GIVENFRAMES']._serialized_end=432
-  _globals['_GIVENANSWER']._serialized_start=434
-  _globals['_GIVENANSWER']._serialized_end=461
-  _globals['_COPIES']._serialized_start=464
-  _globals['_COPIES']._serialized_end=739
+  _globals['_HELDHEADS']._serialized_end=182
+  _globals['_FRAMESQUESTION']._serialized_start=184
+  _globals['_FRAMESQUESTION']._serialized_end=304
+  _globals['_FRAMECOPIES']._serialized_start=306
+  _globals['_FRAMECOPIES']._serialized_end=335
+  _globals['_WANTEDQUESTION']._serialized_start=337
+  _globals['_WANTEDQUESTION']._serialized_end=353
+  _globals['_WANTEDFRAMES']._serialized_start=355
+  _globals['_WANTEDFRAMES']._serialized_end=431
+  _globals['_GIVENFRAMES']._serialized_start=433
+  _globals['_GIVENFRAMES']._serialized_end=462
+  _globals['_GIVENANSWER']._serialized_start=464
+  _globals['_GIVENANSWER']._serialized_end=491
+  _globals['_COPIES']._serialized_start=494
+  _globals['_COPIES']._serialized_end=769
 # @@protoc_insertion_point(module_scope)

@@ -44,16 +44,20 @@ class HeldHeads(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HEADS_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    at_us: _builtins.int
+    """The speaker's clock."""
     @_builtins.property
     def heads(self) -> _containers.RepeatedCompositeFieldContainer[_frame_pb2.SignedAck]: ...
     def __init__(
         self,
         *,
         heads: _abc.Iterable[_frame_pb2.SignedAck] | None = ...,
+        at_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["heads", b"heads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "heads", b"heads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,16 +143,20 @@ class WantedFrames(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WANTED_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    at_us: _builtins.int
+    """The speaker's clock."""
     @_builtins.property
     def wanted(self) -> _containers.RepeatedCompositeFieldContainer[Global___FramesQuestion]: ...
     def __init__(
         self,
         *,
         wanted: _abc.Iterable[Global___FramesQuestion] | None = ...,
+        at_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["wanted", b"wanted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

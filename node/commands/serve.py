@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import typer
 
@@ -17,7 +18,8 @@ from node.folder import FolderLock, prepare_folder
 from node.histories import owners
 from node.serving import PortError
 from node.serving import serve as serve_node
-from node.settings import Settings, failpoint_from_environment
+from node.settings import Settings, clock_file_from_environment, failpoint_from_environment
+from node.timekeeping import ShiftedClock
 
 
 def serve(config: Config) -> None:
@@ -26,8 +28,9 @@ def serve(config: Config) -> None:
     failpoint = failpoint_from_environment()
     if failpoint:
         arm(failpoint)
+    clock_file = clock_file_from_environment()
     with sentences():
-        node = Node(Settings.load(config))
+        node = Node(Settings.load(config), clock=ShiftedClock(Path(clock_file)) if clock_file else None)
         journal.begin()
         try:
             asyncio.run(serve_node(node))
