@@ -16,6 +16,7 @@ import grpc.aio
 
 from federation.house import Clock
 from federation.link import Accept, Channel, LinkError
+from federation.suspicion import Suspicion
 from federation.v1 import link_pb2_grpc
 from federation.v1.link_pb2 import Envelope, Refusal
 from pki.errors import GateRefused
@@ -89,8 +90,9 @@ def _over(error: grpc.aio.AioRpcError, peer: str, *, was_heard: bool = False) ->
 class _DialledChannel:
     """The child's end."""
 
-    def __init__(self, peer: str, channel: grpc.aio.Channel, call: _Call) -> None:
+    def __init__(self, peer: str, channel: grpc.aio.Channel, call: _Call, suspicion: Suspicion) -> None:
         self.peer = peer
+        self._suspicion = suspicion
         self._channel = channel
         self._call = call
         self._writing = asyncio.Lock()
@@ -101,7 +103,7 @@ class _DialledChannel:
             async with self._writing:
                 await self._call.write(envelope)
         except grpc.aio.AioRpcError as error:
-            raise _over(error, self.peer, was_heard=self._was_heard) from error
+            raise await self._suspicion.judge(_over(error, self.peer, was_heard=self._was_heard)) from error
         except (asyncio.InvalidStateError, grpc.aio.UsageError) as error:
             raise LinkError("CLOSED", f"the connection to {self.peer} is over") from error
 
@@ -109,9 +111,11 @@ class _DialledChannel:
         try:
             envelope = await self._call.read()
         except grpc.aio.AioRpcError as error:
-            raise _over(error, self.peer, was_heard=self._was_heard) from error
+            raise await self._suspicion.judge(_over(error, self.peer, was_heard=self._was_heard)) from error
         if isinstance(envelope, Envelope):
-            self._was_heard = True
+            if not self._was_heard:
+                self._was_heard = True
+                self._suspicion.heard()
             return envelope
         raise LinkError("CLOSED", f"{self.peer} ended the connection")
 
@@ -203,6 +207,11 @@ class GrpcLink:
         self._on_refused = on_refused
         self._extra = tuple(extra_services)
         self._server: grpc.aio.Server | None = None
+        self._suspicions: dict[tuple[str, str], Suspicion] = {}
+
+    def _suspicion(self, address: str, name: str) -> Suspicion:
+        fresh = Suspicion(self._keystore, lambda: self._gate.registry, self._clock, address)
+        return self._suspicions.setdefault((address, name), fresh)
 
     async def dial(self, address: str, name: str) -> Channel:
         """A new TLS channel on which the other side proves that name; raises LinkError."""
@@ -211,18 +220,19 @@ class GrpcLink:
         options = [*_CLIENT, ("grpc.ssl_target_name_override", name)]
         channel = grpc.aio.secure_channel(address, credentials, options=options)
         call = link_pb2_grpc.LinkStub(channel).Exchange()
+        suspicion = self._suspicion(address, name)
         try:
             await asyncio.wait_for(call.wait_for_connection(), DIAL_LIMIT_S)
         except grpc.aio.AioRpcError as error:
             await channel.close()
-            raise _over(error, name) from error
+            raise await suspicion.judge(_over(error, name)) from error
         except (TimeoutError, asyncio.CancelledError) as error:
             call.cancel()
             await channel.close()
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise LinkError("UNREACHABLE", f"{name} does not answer at {address}") from error
-        return _DialledChannel(name, channel, call)
+        return _DialledChannel(name, channel, call, suspicion)
 
     async def listen(self, address: str, accept: Accept) -> int:
         """Serve children on that address; the port. Raises LinkError(BIND)."""

@@ -50,6 +50,11 @@ class Gate:
         self._root = encoding.from_pem(root_pem, "root.pem")
         self._registry = registry
 
+    @property
+    def registry(self) -> Registry:
+        """The registry that is asked at this moment."""
+        return self._registry()
+
     def admit(self, chain_pem: bytes, at: datetime) -> Admission:
         """The peer behind this chain (leaf first), as of that moment; GateRefused says why not."""
         leaf, between = self._parse(chain_pem)
