@@ -69,6 +69,22 @@ _watchers: list[Callable[[str], None]] = []
 
 def arm(spec: str) -> None:
     """Arm failpoints, several separated by commas; raises ValueError for a name that no code passes."""
+    for match in _orders(spec):
+        with _lock:
+            _armed[match["name"]] = _Armed(match["act"], int(match["ms"] or 1000) / 1000, int(match["nth"] or 0))
+
+
+def spec_problem(spec: str) -> str | None:
+    """Say what `arm` would refuse; nothing is armed."""
+    try:
+        _orders(spec)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _orders(spec: str) -> list[re.Match[str]]:
+    orders = []
     for part in filter(None, (piece.strip() for piece in spec.split(","))):
         match = _SPEC.fullmatch(part)
         if match is None:
@@ -77,8 +93,8 @@ def arm(spec: str) -> None:
         if match["name"] not in NAMES:
             msg = f"there is no failpoint {match['name']!r}"
             raise ValueError(msg)
-        with _lock:
-            _armed[match["name"]] = _Armed(match["act"], int(match["ms"] or 1000) / 1000, int(match["nth"] or 0))
+        orders.append(match)
+    return orders
 
 
 def disarm() -> None:

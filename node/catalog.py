@@ -58,8 +58,11 @@ class Catalog:
         return tuple(self.manifests[module.name] for module in self.modules)
 
 
-def load(switched: ModulesSection, tier: Tier, folder: Path = MODULES, package: str = "modules") -> Catalog:
-    """Give the catalog for a node's section [modules], or raise CatalogError with every problem."""
+def load(switched: ModulesSection, tier: Tier | None, folder: Path = MODULES, package: str = "modules") -> Catalog:
+    """Give the catalog for a node's section [modules], or raise CatalogError with every problem.
+
+    Without a tier (a settings file that is wrong there) everything else is still looked at.
+    """
     manifests, problems = read_manifests(folder)
     enabled = switched.enabled
     problems += _section_problems(switched, manifests)
@@ -127,9 +130,9 @@ def _manifest_problems(name: str, written: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _enter(manifest: Manifest, tier: Tier, package: str) -> tuple[Module | None, list[str]]:
+def _enter(manifest: Manifest, tier: Tier | None, package: str) -> tuple[Module | None, list[str]]:
     """Import one module and look at what it brings."""
-    if tier.value not in manifest.tiers:
+    if tier and tier.value not in manifest.tiers:
         return None, [f"is for {', '.join(manifest.tiers)}, and this node is {tier.value}"]
     try:
         code = importlib.import_module(f"{package}.{manifest.name}.module")

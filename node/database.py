@@ -22,6 +22,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, MetaData, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from federation.failpoint import failpoint
@@ -29,6 +30,7 @@ from node.ballast import Ballast
 from node.clock import Clock
 from node.engines import as_node_error, is_in_transaction, is_sqlite, reader_engine, writer_engine
 from node.errors import NodeError, StorageFull, Unavailable
+from node.soundness import refusal
 
 T = TypeVar("T")
 Listener = Callable[[frozenset[str]], None]
@@ -68,7 +70,7 @@ class Owner:
 
 
 class SchemaError(Exception):
-    """The database was made by other code than this; the message is a sentence for the person who started the node."""
+    """The database is damaged, or other code than this made it; the message is a sentence for who started the node."""
 
 
 _MIGRATING = threading.Lock()  # alembic's `op` is one per process
@@ -85,6 +87,8 @@ def migrate(engine: Engine, owners: Sequence[Owner]) -> dict[str, str]:
                 _upgrade(connection, script, owner)
         except CommandError as error:
             raise SchemaError(f"the tables of '{owner.name}' do not fit this version of the code: {error}") from error
+        except DBAPIError as error:
+            raise SchemaError(refusal(engine.url, error)) from error
     return heads
 
 

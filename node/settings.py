@@ -23,6 +23,8 @@ from node.folder import folder_problem
 from node.territory import Tier
 
 ENV_PREFIX = "LIENTHONG_"
+# Variables that are no settings: of the command line, of drills and of the tests.
+_NO_SETTINGS = frozenset({"CLOCK", "CONFIG", "DATA", "FAILPOINT"})
 
 
 class SettingsError(Exception):
@@ -274,6 +276,19 @@ class Settings(BaseSettings):
 def clock_file_from_environment() -> str:
     """Give the file that sets the clock wrong in a drill, from LIENTHONG_CLOCK; empty in production."""
     return os.environ.get(f"{ENV_PREFIX}CLOCK", "")
+
+
+def environment_problems() -> list[str]:
+    """Name our variables that nothing reads: a misspelt one would be passed over in silence."""
+    sections = {f"{name.upper()}__" for name in Settings.model_fields}
+    problems = []
+    for name in sorted(os.environ):
+        rest = name.upper().removeprefix(ENV_PREFIX)
+        if rest == name.upper() or rest in _NO_SETTINGS or rest.startswith((*sections, "UI__")):
+            continue
+        known = {name.lower() for name in Settings.model_fields}
+        problems.append(f"{name}: is read by nothing{closest(rest.partition('__')[0].lower(), known)}")
+    return problems
 
 
 def failpoint_from_environment() -> str:

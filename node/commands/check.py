@@ -5,11 +5,21 @@ from pathlib import Path
 
 import typer
 
+from federation.failpoint import spec_problem
 from node.access import session_key_problem
 from node.catalog import CatalogError, load
 from node.commands.plain import Config, fail
 from node.local import is_running
-from node.settings import ModulesSection, NodeSection, Settings, SettingsError, TerritorySection
+from node.settings import (
+    ModulesSection,
+    NodeSection,
+    Settings,
+    SettingsError,
+    TerritorySection,
+    environment_problems,
+    failpoint_from_environment,
+)
+from node.soundness import database_problem
 from node.standing import standing_problem
 from node.territory import Territory, TerritoryError
 from pki.errors import PkiError
@@ -18,7 +28,7 @@ from pki.registry import Registry
 
 
 def check(config: Config) -> None:
-    """List every problem of settings, keys, territory and modules; exit with 1 if there is one."""
+    """List every problem of settings, environment, keys, database, territory and modules; exit 1 if there is one."""
     found = list(problems(config))
     if found:
         fail(*found)
@@ -43,11 +53,16 @@ def problems(config: Path) -> Iterator[str]:
         yield from _territory_problems(base / territory.file, node.code if isinstance(node, NodeSection) else "")
     if isinstance(node, NodeSection):
         yield from _key_problems(settings, base / node.folder / "keys")
-        if isinstance(modules, ModulesSection):
-            try:
-                load(modules, node.tier)
-            except CatalogError as error:
-                yield from error.problems
+    if isinstance(modules, ModulesSection):
+        try:
+            load(modules, node.tier if isinstance(node, NodeSection) else None)
+        except CatalogError as error:
+            yield from error.problems
+    if settings and (problem := database_problem(settings.database_url, settings.keys, thoroughly=True)):
+        yield problem
+    yield from environment_problems()
+    if problem := spec_problem(failpoint_from_environment()):
+        yield f"LIENTHONG_FAILPOINT: {problem}"
 
 
 def _territory_problems(file: Path, code: str) -> Iterator[str]:

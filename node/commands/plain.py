@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -38,7 +38,7 @@ def sentences() -> Iterator[None]:
         fail(str(error))
 
 
-def fail(*problems: str) -> None:
+def fail(*problems: str) -> NoReturn:
     """Say each problem on standard error and exit with 1."""
     for problem in problems:
         sys.stderr.write(f"{problem}\n")

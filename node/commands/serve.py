@@ -10,33 +10,50 @@ from federation.failpoint import arm
 from federation.link import LinkError
 from node import journal
 from node.app import Node
-from node.catalog import MODULES, load, read_manifests
+from node.catalog import MODULES, CatalogError, load, read_manifests
 from node.clock import SystemClock
+from node.commands.check import problems
 from node.commands.plain import Config, fail, sentences
 from node.database import Database, migrate
 from node.folder import FolderLock, prepare_folder
 from node.histories import owners
 from node.serving import PortError
 from node.serving import serve as serve_node
-from node.settings import Settings, clock_file_from_environment, failpoint_from_environment
+from node.settings import Settings, SettingsError, clock_file_from_environment, failpoint_from_environment
+from node.soundness import database_problem
 from node.timekeeping import ShiftedClock
 
 
 def serve(config: Config) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
     os.umask(0o077)
-    failpoint = failpoint_from_environment()
-    if failpoint:
-        arm(failpoint)
+    try:
+        arm(failpoint_from_environment())
+    except ValueError as error:
+        fail(f"LIENTHONG_FAILPOINT: {error}")
     clock_file = clock_file_from_environment()
     with sentences():
-        node = Node(Settings.load(config), clock=ShiftedClock(Path(clock_file)) if clock_file else None)
+        settings = _usable(config)
+        node = Node(settings, clock=ShiftedClock(Path(clock_file)) if clock_file else None)
         journal.begin()
         try:
             asyncio.run(serve_node(node))
         except (PortError, LinkError) as error:
             node.close()
             fail(str(error))
+
+
+def _usable(config: Path) -> Settings:
+    """The settings; where they or a module cannot be used, end with the whole list that `check` gives."""
+    try:
+        settings = Settings.load(config)
+        load(settings.modules, settings.node.tier)
+    except (SettingsError, CatalogError):
+        fail(*problems(config))
+    problem = database_problem(settings.database_url, settings.keys, thoroughly=False)
+    if problem:
+        fail(problem)
+    return settings
 
 
 def apply_migrations(config: Config) -> None:
