@@ -6,11 +6,14 @@ import shlex
 import signal
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import httpx
 import pytest
 
 from node.clock import SystemClock
+from node.commands.check import problems
 from node.demo import ports
 from node.demo.check.citizen import photograph
 from node.demo.check.office import Office
@@ -32,6 +35,36 @@ def filled_in(template: str, values: dict[str, str]) -> str:
         template, times = re.subn(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', template)
         assert times == 1, key
     return template
+
+
+def settings_to_set(section: str) -> dict[str, dict[str, str]]:
+    """What a section of the page tells its reader to write into a copied settings file."""
+    text = PAGE.partition(f"\n## {section}")[2].partition("\n### ")[0].partition("\n## ")[0]
+    lines = [line.strip() for line in text.splitlines() if re.match(r' {4,}(\[|[a-z_]+ = ")', line)]
+    return tomllib.loads("\n".join(lines))
+
+
+def copied(tier: str, values: dict[str, dict[str, str]], place: Path) -> Path:
+    """The template copied to the top of a checkout, with nothing changed in it but the values."""
+    (place / "deploy").symlink_to(REPOSITORY / "deploy")
+    section, lines = "", []
+    for line in (REPOSITORY / "deploy" / "nodes" / f"{tier}.toml").read_text(encoding="utf-8").splitlines():
+        section = line.partition("]")[0].strip("[") if line.startswith("[") else section
+        key = line.partition(" = ")[0]
+        lines.append(f'{key} = "{values[section].pop(key)}"' if key in values.get(section, {}) else line)
+    assert not any(values.values()), values
+    (place / f"{tier}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return place / f"{tier}.toml"
+
+
+@pytest.mark.parametrize(("tier", "section"), [("ioc", "A. Once"), ("coc", "3. At the new centre")])
+def test_a_copied_template_with_what_the_page_says_lacks_nothing_but_keys(tier, section, tmp_path):
+    values = settings_to_set(section)
+    values["node"]["folder"] = str(tmp_path / "node")
+    file = copied(tier, values, tmp_path)
+    assert "../" not in file.read_text(encoding="utf-8")
+    (said,) = problems(file)
+    assert "has no keys yet" in said
 
 
 class Newcomer:
