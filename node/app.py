@@ -80,7 +80,7 @@ class Node:
         context, settings, registry = self.context, self.context.settings, self.context.registry
         pictures: dict[str, live.Picture] = {
             "situation": lambda principal: situation.situation_message(context, principal, self.delivery),
-            "incidents": lambda principal: {"items": incidents.open_items(context, principal)},
+            "incidents": lambda principal: incidents.open_items(context, principal),
         }
         self.live = live.Live(pictures, context.clock)
         self.delivery = Delivery(

@@ -8,11 +8,14 @@ Routes get the running node as `request.app.state.node` (a `NodeContext`), and o
 `Depends(public)`. Jobs get a `Session` of the writer and the same `NodeContext`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
 
 from node.incident.value import IncidentKind
 from node.job import Job
@@ -42,4 +45,5 @@ class Module:
     pages: tuple[Page, ...] = ()  # title + file
     jobs: tuple[Job, ...] = ()  # periodic bounded steps
     settings: type[BaseModel] | None = None  # section [modules.<name>] of the node's file
+    finds: Callable[[Session, str], UUID | None] | None = None  # the incident that it knows under a typed name
     entrance: str = ""  # path below /modules/<name> that "/" of the node leads to, such as "/"

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from modules.citizen import publication, rendering
 from modules.citizen.kinds import CATEGORIES, URGENCIES
+from modules.citizen.receipt import read_receipt
 from modules.citizen.tables import photo as photo_table
 from modules.citizen.tables import report as report_table
 from modules.citizen.wording import tidy
@@ -125,14 +126,23 @@ def _iso(moment: datetime | None) -> str | None:
 
 @router.get("/reports")
 def reports(
-    request: Request, principal: Reader, limit: MostReports = 50, before: datetime | None = None
+    request: Request,
+    principal: Reader,
+    limit: MostReports = 50,
+    before: datetime | None = None,
+    code: Annotated[str, Query(max_length=48)] = "",
 ) -> dict[str, Any]:
-    """The reports of the person's area, newest first; `before` continues from the last one's recorded_at."""
+    """The reports of the person's area, newest first; `before` continues from the last one's recorded_at.
+
+    With `code`, the one report of that receipt, as forgiving as the citizen's own page; none if there is no such one.
+    """
     context = _node(request)
     query = select(report_table).order_by(report_table.c.recorded_at.desc(), report_table.c.incident_id).limit(limit)
     areas = _areas_of(context, principal)
     if areas is not None:
         query = query.where(report_table.c.area_code.in_(areas))
+    if code.strip():
+        query = query.where(report_table.c.code == (read_receipt(code) or ""))
     if before is not None:
         if before.tzinfo is None:
             raise Invalid("thời điểm phải có múi giờ", errors=[{"field": "before", "message": "thiếu múi giờ"}])

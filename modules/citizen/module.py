@@ -1,6 +1,6 @@
 """What the citizen module adds to a node."""
 
-from modules.citizen import desk, follow, retention, routes
+from modules.citizen import desk, follow, reports, retention, routes
 from modules.citizen.kinds import CATEGORIES
 from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
@@ -16,5 +16,6 @@ MODULE = Module(
     pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),
     jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
     settings=CitizenSettings,
+    finds=reports.find_by_receipt,
     entrance="/",
 )

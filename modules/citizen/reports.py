@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from modules.citizen.intake import Draft
 from modules.citizen.photo import Photo
-from modules.citizen.receipt import new_receipt
+from modules.citizen.receipt import new_receipt, read_receipt
 from modules.citizen.tables import photo as photo_table
 from modules.citizen.tables import report as report_table
 from modules.citizen.wording import WITHHELD, has_personal_data, is_complaint, without_personal_data
@@ -57,6 +58,15 @@ def find_by_key(session: Session, draft: Draft) -> Recorded | None:
         recorded_at=row["recorded_at"],
         again=True,
     )
+
+
+def find_by_receipt(session: Session, typed: str) -> UUID | None:
+    """The incident of the report whose receipt somebody typed; None if it is none of this centre's."""
+    code = read_receipt(typed)
+    if code is None:
+        return None
+    found = session.scalar(select(report_table.c.incident_id).where(report_table.c.code == code))
+    return UUID(found) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,11 @@ class ActionRequest(BaseModel):
 def incidents(request: Request, principal: Reader, asked: Annotated[ListRequest, Query()]) -> dict[str, Any]:
     """Open ones come by severity, then the longest waiting first; all others the newest first."""
     context: NodeContext = request.app.state.node
+    known = [module.finds for module in context.modules if module.finds is not None] if asked.q.strip() else []
+    named = context.database.read(lambda session: [one for find in known if (one := find(session, asked.q))])
     wanted = Filter(
         is_open=asked.is_open,
+        named=named,
         text=asked.q,
         severities=_chosen(asked.severity, "severity", lambda word: Severity(int(word))),
         statuses=_chosen(asked.status, "status", Status),
@@ -114,12 +117,12 @@ def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequ
     return _detail(context, principal, context.database.write(step, urgent=True))
 
 
-def open_items(context: NodeContext, principal: Principal) -> list[dict[str, Any]]:
-    """The head of the queue for the live connection, in working order."""
+def open_items(context: NodeContext, principal: Principal) -> dict[str, Any]:
+    """The head of the queue for the live connection, in working order, and how many there are in all."""
     wanted = Filter(is_open=True, areas=areas_of(context, principal))
     found = context.database.read(lambda session: listing.page(session, wanted, limit=LIVE_ITEMS, cursor=None))
     look = look_of(context)
-    return [incident_view(one, look) for one in found.items]
+    return {"items": [incident_view(one, look) for one in found.items], "total": found.total}
 
 
 def areas_of(context: NodeContext, principal: Principal) -> Collection[str] | None:

@@ -2,13 +2,13 @@
 
 import base64
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from node.errors import Invalid
@@ -28,6 +28,7 @@ class Filter:
     severities: Collection[Severity] = ()
     statuses: Collection[Status] = ()
     areas: Collection[str] | None = None
+    named: Sequence[UUID] = ()  # what a module knows under the text, such as a receipt's incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,32 @@ class Page:
 
 
 def page(session: Session, wanted: Filter, *, limit: int, cursor: str | None) -> Page:
-    """A page of incidents: open ones by severity, then the longest waiting first; others the newest first."""
+    """A page of incidents: open ones by severity, then the longest waiting first; others the newest first.
+
+    Before all others comes what the text names exactly: by its number, or by a name that a module knows.
+    """
     limit = max(1, min(limit, LONGEST_PAGE))
     conditions = _conditions(wanted)
     total = session.scalar(select(func.count()).select_from(incident).where(*conditions)) or 0
-    query = select(incident).where(*conditions)
+    rank = _rank(wanted)
+    query = select(incident, rank.label("rank")).where(*conditions)
     if cursor:
-        query = query.where(_after(cursor, is_queue=wanted.is_open is True))
-    rows = session.execute(_ordered(query, is_queue=wanted.is_open is True).limit(limit + 1)).mappings().all()
+        query = query.where(_after(cursor, rank, is_queue=wanted.is_open is True))
+    rows = session.execute(_ordered(query, rank, is_queue=wanted.is_open is True).limit(limit + 1)).mappings().all()
     items = tuple(value_of(row) for row in rows[:limit])
-    return Page(items, total, _cursor(items[-1]) if len(rows) > limit else None)
+    return Page(items, total, _cursor(items[-1], rows[limit - 1]["rank"]) if len(rows) > limit else None)
+
+
+def _words(text: str) -> list[str]:
+    return [word.lstrip("#") or word for word in folded(text).split()[:8]]
+
+
+def _rank(wanted: Filter) -> ColumnElement[int]:
+    """0 for what the text names exactly, 1 for all others."""
+    words = _words(wanted.text)
+    number = words[0] if len(words) == 1 else ""
+    is_exact = or_(func.lower(incident.c.number) == number, incident.c.id.in_(list(wanted.named)))
+    return case((is_exact, 0), else_=1)
 
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
@@ -63,33 +80,34 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         found.append(incident.c.status.in_(sorted(wanted.statuses)))
     if wanted.areas is not None:
         found.append(incident.c.area_code.in_(sorted(wanted.areas)))
-    found += [incident.c.search.contains(word, autoescape=True) for word in folded(wanted.text).split()[:8]]
+    words = and_(true(), *(incident.c.search.contains(word, autoescape=True) for word in _words(wanted.text)))
+    found.append(or_(words, incident.c.id.in_(list(wanted.named))) if wanted.named else words)
     return found
 
 
-def _ordered(query: Select[Any], *, is_queue: bool) -> Select[Any]:
+def _ordered(query: Select[Any], rank: ColumnElement[int], *, is_queue: bool) -> Select[Any]:
     if is_queue:
-        return query.order_by(incident.c.severity.desc(), incident.c.opened_at, incident.c.id)
-    return query.order_by(incident.c.opened_at.desc(), incident.c.id.desc())
+        return query.order_by(rank, incident.c.severity.desc(), incident.c.opened_at, incident.c.id)
+    return query.order_by(rank, incident.c.opened_at.desc(), incident.c.id.desc())
 
 
-def _cursor(last: Incident) -> str:
+def _cursor(last: Incident, rank: int) -> str:
     opened_us = (last.opened_at - _EPOCH) // timedelta(microseconds=1)
-    place = json.dumps([int(last.severity), opened_us, last.id.hex])
+    place = json.dumps([rank, int(last.severity), opened_us, last.id.hex])
     return base64.urlsafe_b64encode(place.encode()).decode()
 
 
-def _after(cursor: str, *, is_queue: bool) -> ColumnElement[bool]:
+def _after(cursor: str, rank: ColumnElement[int], *, is_queue: bool) -> ColumnElement[bool]:
     try:
-        severity, opened_us, raw = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        ranked, severity, opened_us, raw = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         opened_at, incident_id = _EPOCH + timedelta(microseconds=int(opened_us)), UUID(str(raw))
-        severity = int(severity)
+        severity, ranked = int(severity), int(ranked)
     except (ValueError, TypeError, OverflowError) as error:
         raise Invalid("con trỏ trang không hợp lệ", errors=[{"field": "cursor", "message": "không hợp lệ"}]) from error
     columns = incident.c
     if not is_queue:
         earlier = and_(columns.opened_at == opened_at, columns.id < incident_id)
-        return or_(columns.opened_at < opened_at, earlier)
+        return or_(rank > ranked, and_(rank == ranked, or_(columns.opened_at < opened_at, earlier)))
     same = and_(columns.severity == severity, columns.opened_at == opened_at, columns.id > incident_id)
     later = and_(columns.severity == severity, columns.opened_at > opened_at)
-    return or_(columns.severity < severity, later, same)
+    return or_(rank > ranked, and_(rank == ranked, or_(columns.severity < severity, later, same)))

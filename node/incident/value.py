@@ -280,6 +280,6 @@ def thumbnail_problem(picture: bytes) -> str | None:
 
 
 def folded(text: str) -> str:
-    """The text as it is searched: lower case, without diacritics."""
-    bare = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(char for char in bare if not unicodedata.combining(char))
+    """The text as it is searched: lower case, plain width, without diacritics and characters that nobody sees."""
+    bare = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold().replace("đ", "d"))
+    return "".join(char for char in bare if not unicodedata.combining(char) and unicodedata.category(char) != "Cf")

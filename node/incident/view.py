@@ -73,8 +73,8 @@ def incident_view(incident: Incident, look: Look) -> dict[str, Any]:
         "origin": look.centre_ref(incident.origin),
         "opened_at": incident.opened_at.isoformat(),
         "updated_at": incident.updated_at.isoformat(),
-        # what is not verified is parked and never becomes an incident here
-        "verified": incident.origin == look.centre.name or incident.content_rid is not None,
+        # what is not verified is parked and never becomes an incident here; one's own needed no verifying: null
+        "verified": None if incident.origin == look.centre.name else incident.content_rid is not None,
         "has_thumbnail": incident.has_thumbnail,
         "unit": incident.unit,
         "extensions": incident.extensions,

@@ -79,7 +79,35 @@ def test_filters_and_search_without_diacritics(served, opened):
     assert found(q="CÂY ĐỔ") == ["Cây đổ 100% chắn đường"]
     assert found(q="100%") == ["Cây đổ 100% chắn đường"]
     assert found(q="%") == ["Cây đổ 100% chắn đường"]
-    assert found(q=two.number) == [two.title]
+    assert found(q=two.number) == found(q=f"#{two.number}") == [two.title]
+    assert found(q="ｖｏ nguy\u200bên\u00ad giáp") == [
+        "Ngập đường Võ Nguyên Giáp"
+    ]  # full width, zero width, soft hyphen
+
+
+def test_an_exact_number_comes_first_on_every_page(served, opened):
+    one = opened("Rác")
+    grave = opened(f"Cháy gần nơi của {one.number}", Severity.CRITICAL)
+    newer = opened(f"Như {one.number}")
+    client = served.signed_in()
+    for is_open in ("true", None):
+        params = {"q": f"#{one.number}", "limit": 1} | ({"open": is_open} if is_open else {})
+        pages, cursor = [], ""
+        while cursor is not None:
+            body = client.get("/api/v1/incidents", params=params | ({"cursor": cursor} if cursor else {})).json()
+            pages += [item["id"] for item in body["items"]]
+            cursor = body["next_cursor"]
+        assert pages[0] == str(one.id)
+        assert sorted(pages) == sorted(str(found.id) for found in (one, grave, newer))
+
+
+def test_filters_by_severity_and_status(served, opened):
+    opened("Ngập đường Võ Nguyên Giáp", Severity.HIGH)
+    client = served.signed_in()
+
+    def found(**params):
+        return [item["title"] for item in client.get("/api/v1/incidents", params=params).json()["items"]]
+
     assert found(severity="3,4") == ["Ngập đường Võ Nguyên Giáp"]
     assert found(status="closed") == []
     for params in ({"severity": "9"}, {"severity": "x"}, {"status": "gone"}, {"cursor": "x"}, {"limit": 0}):
@@ -97,7 +125,7 @@ def test_one_incident_with_all_that_is_known(served, opened):
     assert body["custody"]["state"] == "held"
     assert body["custody"]["holder"]["title"] == served.context.centre.title
     assert body["place"] == {"lat": 10.88, "lon": 106.95}
-    assert body["verified"] is True
+    assert (body["verified"], body["proofs"]) == (None, [])  # opened here: nobody's signature was to be checked
     assert body["overdue"] is False
     assert [(event["act"], event["title"], event["actor"]) for event in body["timeline"]] == [
         ("open", "Ghi nhận", "Người dân")
@@ -192,7 +220,19 @@ def test_the_live_items_are_those_of_the_queue(served, opened):
     class Somebody:
         area_code = None
 
-    assert incidents.open_items(served.context, Somebody()) == listed
+    assert incidents.open_items(served.context, Somebody()) == {"items": listed, "total": 1}
+
+
+def test_the_live_items_say_how_many_more_are_waiting(served, opened, monkeypatch):
+    monkeypatch.setattr(incidents, "LIVE_ITEMS", 2)
+    for _ in range(3):
+        opened()
+
+    class Somebody:
+        area_code = None
+
+    found = incidents.open_items(served.context, Somebody())
+    assert (len(found["items"]), found["total"]) == (2, 3)
 
 
 def test_the_territory_says_which_day_it_shows(served):

@@ -1,6 +1,8 @@
 import pytest
 
+from modules.citizen.module import MODULE
 from modules.citizen.retention import MOST_A_STEP, erase_identities
+from node.api import incidents
 from node.role import Role
 from tests.modules.citizen import pictures
 from tests.modules.citizen.centre import BASE, JSON, PHUOC_TAN
@@ -47,6 +49,18 @@ def test_the_list_is_paged_from_the_newest(centre, citizen, operator):
     assert [item["code"] for item in first["items"] + rest["items"]] == codes
     assert rest["next_before"] is None
     assert operator.get(DESK, params={"before": "2025-06-01T00:00:00"}).status_code == 422
+
+
+def test_a_receipt_finds_its_report_and_its_incident(centre, citizen, operator, sent):
+    centre.send(citizen)
+    typed = sent["code"].lower().replace("-", " ")
+    (item,) = operator.get(DESK, params={"code": typed}).json()["items"]
+    assert item["incident_id"] == sent["incident_id"]
+    assert operator.get(DESK, params={"code": "0000-0000-0001"}).json()["items"] == []
+    centre.app.include_router(incidents.router)
+    found = operator.get("/api/v1/incidents", params={"q": typed}).json()
+    assert [one["id"] for one in found["items"]] == [sent["incident_id"]]
+    assert centre.context.database.read(lambda session: MODULE.finds(session, "rác")) is None
 
 
 def test_only_the_own_area_is_seen(centre, sent):
