@@ -118,7 +118,7 @@ def _row(item: Json) -> Json:
 
 def _one(item: Json) -> None:
     t = words(_ENGLISH)
-    st.subheader(f"{item['number']} · {plain(item['category_title'])}")
+    st.subheader(f"{item['number']} · {plain(item['category_title'])}", anchor=False)
     if item["is_complaint"]:
         st.warning(
             t(

@@ -38,6 +38,8 @@ class FakeNode:
         self.ticking = True
         self.modules = node_facts.MODULES
         self.refuse_sockets = False
+        self.live_items = 100
+        self.tiles = {}
         self.refuse_acts = False
         self._tick_s = tick_s
         self._sockets = set()
@@ -122,6 +124,7 @@ class FakeNode:
 
     def _refresh(self):
         tiles = node_facts.situation(self.incidents.values())["tiles"]
+        tiles = [{**one, **self.tiles.get(one["key"], {})} for one in tiles]
         self.situation = {**self.situation, "tiles": tiles, "at": datetime.now(UTC).isoformat()}
 
     # -- routes -----------------------------------------------------------------------------------
@@ -304,7 +307,8 @@ class FakeNode:
     async def _tell(self, socket):
         open_ones = node_facts.chosen(self.incidents.values(), {"open": "true"})
         await socket.send_str(self._message("situation", copy.deepcopy(self.situation)))
-        await socket.send_str(self._message("incidents", {"items": [node_facts.view(one) for one in open_ones]}))
+        head = [node_facts.view(one) for one in open_ones[: self.live_items]]
+        await socket.send_str(self._message("incidents", {"items": head, "total": len(open_ones)}))
 
     async def _push(self):
         for socket in list(self._sockets):

@@ -46,6 +46,8 @@ def visit(stage):
         context.close()
     node.ticking = True
     node.refuse_sockets = False
+    node.live_items = 100
+    node.tiles = {}
     node.incidents = {one["id"]: one for one in node_facts.incidents()}
     node.acts.clear()
     node.push()
@@ -87,15 +89,58 @@ def test_every_tile_wears_value_status_age_source_and_coverage(visit):
     expect(tile(page, "open").locator(".value")).to_have_text("6")
     expect(tile(page, "grave").locator(".word")).to_have_text("Báo động")
     expect(tile(page, "grave").locator("svg path")).not_to_have_count(0)
-    expect(tile(page, "below").locator(".coverage")).to_have_text("2/3 nơi gửi")
+    expect(tile(page, "below").locator(".coverage")).to_contain_text("2/3 trung tâm có số liệu")
     expect(tile(page, "below").locator(".age")).to_contain_text("trước")
     expect(tile(page, "answered").locator(".value")).to_have_text("–")
     expect(tile(page, "answered").locator(".word")).to_have_text("Chưa có số liệu")
     expect(page.locator(".alarms")).to_contain_text("Bản ghi không đọc được")
     expect(page.locator(".map .mark")).to_have_count(4)
     silent = page.locator(".links tbody tr").filter(has_text="Trảng Dài")
-    expect(silent).to_contain_text("Mất nối")
+    expect(silent).to_contain_text("Mất kết nối")
     expect(silent.locator(".waiting")).to_have_text("4")
+    watch.is_clean()
+
+
+def test_a_sum_that_lacks_centres_says_at_least_and_who(visit, node):
+    watch = visit()
+    partial = {"value": 5, "missing": ["Phường Trảng Dài"]}
+    node.tiles["below"] = {"value": None, "state": "unknown", "partial": partial}
+    node.push()
+    page = watch.log_in()
+    expect(tile(page, "below").locator(".figure")).to_have_text("ít nhất5sự cố")
+    expect(tile(page, "below").locator(".coverage")).to_have_text("2/3 trung tâm có số liệu; thiếu Phường Trảng Dài")
+    expect(tile(page, "below").locator(".word")).to_have_text("Chưa đủ số liệu")
+    watch.is_clean()
+
+
+def test_a_list_that_was_cut_counts_the_whole(visit, node):
+    node.live_items = 4
+    watch = visit()
+    page = watch.log_in()
+    expect(page.locator(".queue li")).to_have_count(4)
+    expect(page.locator(".panel .count")).to_have_text("6")
+    expect(page.locator(".cut-list")).to_have_text("Đang hiện 4 sự cố đầu trong 6; xem tất cả")
+    page.locator(".map .mark").filter(has_text="Tam Phước").click()
+    expect(page.locator(".panel .count")).to_have_text(re.compile("ít nhất [12]"))
+    watch.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"verified": True}, "Chữ ký hợp lệ"),
+        ({"verified": None}, "Mở tại đây"),
+        ({"verified": True, "origin": {**node_facts.OWN, "code": "731"}}, "Mở tại đây"),
+        ({"verified": False}, "Chưa kiểm được chữ ký"),
+    ],
+)
+def test_a_signature_holds_only_where_it_was_checked(visit, node, facts, told):
+    watch = visit()
+    node.change(FLOOD, due_at="2026-11-30T03:00:00+00:00", **facts)
+    page = watch.log_in(where=f"/dash/incidents?incident={FLOOD}")
+    expect(page.locator('.chips [data-chip="proof"]')).to_have_text(told)
+    expect(page.locator('.chips [data-chip="due"]')).to_have_text("Hạn 10:00 30/11/2026")
+    expect(page.locator(".facts")).to_contain_text("Thời hạn10:00 30/11/2026")
     watch.is_clean()
 
 
@@ -127,6 +172,11 @@ def test_a_lost_line_is_told_within_six_seconds_and_comes_back(visit, node):
     )
     expect(page.locator(".banner")).to_be_visible()
     assert page.evaluate("window.lostAfter") < 6500
+    assert page.locator(".banner").bounding_box()["y"] >= page.locator(".bar nav").bounding_box()["y"] + 30
+    page.mouse.move(700, 500)
+    page.mouse.wheel(0, 900)
+    expect(page.locator(".banner")).to_be_in_viewport()
+    page.mouse.wheel(0, -900)
     assert re.match(r"MẤT KẾT NỐI \d+ s", page.locator(".banner").inner_text())
     expect(tile(page, "open").locator(".value")).to_have_text("6")
     expect(page.locator(".pulse")).to_have_text("Mất kết nối")

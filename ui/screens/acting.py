@@ -100,7 +100,7 @@ def _ask(pending: Pending) -> None:
     if pending.action.get("danger"):
         st.warning(t("Việc này khó hoàn tác. Hãy kiểm tra đúng sự cố trước khi xác nhận."))
     with st.form("action", border=False, enter_to_submit=False):
-        values = {str(field["name"]): _field(field) for field in pending.action.get("fields") or []}
+        values = {str(field["name"]): _field(field, pending.view) for field in pending.action.get("fields") or []}
         with st.container(horizontal=True):
             go = st.form_submit_button(action_title(pending.action), type="primary", key="confirm")
             leave = st.form_submit_button(t("Thôi"), key="cancel")
@@ -222,16 +222,18 @@ def _is_missing(field: Json, values: dict[str, Any]) -> bool:
     return bool(field.get("required")) and values.get(str(field["name"])) in {None, ""}
 
 
-def _field(field: Json) -> Any:  # noqa: ANN401 - what a person may answer depends on the field
-    """The question for one field of an action, by its kind."""
+def _field(field: Json, view: Json) -> Any:  # noqa: ANN401 - what a person may answer depends on the field
+    """The question for one field of an action, by its kind; a choice begins with what the incident has now."""
     name, kind = str(field["name"]), str(field.get("kind") or "text")
     label = plain(_label(field)) + (" \\*" if field.get("required") else "")
     key = f"field-{name}"
     limit = int(field.get("limit") or 2000)
     if options := field.get("options"):
         titles = dict(_option(one) for one in options)
+        values = [str(value) for value in titles]
+        present = values.index(str(view.get(name))) if str(view.get(name)) in values else None
         return st.selectbox(
-            label, list(titles), index=None, key=key, format_func=lambda one: titles[one], placeholder="–"
+            label, list(titles), index=present, key=key, format_func=lambda one: titles[one], placeholder="–"
         )
     if kind in {"int", "integer", "number"}:
         return st.number_input(label, value=None, step=1, key=key)
@@ -240,7 +242,8 @@ def _field(field: Json) -> Any:  # noqa: ANN401 - what a person may answer depen
     if kind in _LONG or name in _LONG:
         text = st.text_area(label, key=key, max_chars=limit, height=110)
     else:
-        text = st.text_input(label, key=key, max_chars=limit)
+        present_words = str(view.get(name) or "") if name == "category" else ""
+        text = st.text_input(label, value=present_words[:limit], key=key, max_chars=limit)
     return (text or "").strip()
 
 

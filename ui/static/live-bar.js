@@ -13,7 +13,11 @@ export function makeBar(page) {
   const out = h("form", { method: "post", action: "/logout" }, h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
   const help = makeHelp(t);
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
-  const root = h("div", { class: "bar" }, banner, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog);
+  const root = h("div", { class: "bar" }, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog, banner);
+
+  // in the flow it covers nothing; once the bar is scrolled away it comes along at the top
+  const sight = new IntersectionObserver(([seen]) => banner.toggleAttribute("data-afloat", !seen.isIntersecting));
+  sight.observe(brand);
 
   function update() {
     const { data } = page;
@@ -49,7 +53,7 @@ export function makeBar(page) {
     beat();
   }
 
-  return { root, on, update: () => { update(); beat(); }, close: help.close };
+  return { root, on, update: () => { update(); beat(); }, close: () => { sight.disconnect(); help.close(); } };
 }
 
 /** What the keyboard can do, on "?" and on a button for whoever does not know that yet. */

@@ -22,7 +22,8 @@ export function makeHead(page) {
       ["number", `#${item.number}`, null],
       ["area", item.area_name, null],
       ["custody", custodyWord(t, item), null],
-      ["proof", item.verified ? t("Chữ ký hợp lệ") : t("Chưa kiểm được chữ ký"), item.verified ? "ok" : "watch"],
+      ["due", item.due_at && !item.overdue ? t("Hạn {time}", { time: formats.moment(item.due_at) }) : "", null],
+      ["proof", ...proofWord(t, item, line.situation?.centre?.name)],
     ].filter(([, word]) => word);
     patchList(facts, chips, ([name]) => name, () => h("li", {}, shape("unknown"), h("span")), (chip, [name, word, sign]) => {
       setAttr(chip, "data-chip", name);
@@ -44,7 +45,18 @@ export function makeHead(page) {
     if (differs) setText(changed.firstChild, t("Vừa có thay đổi: {status} (bản {n}, đang xem bản {m}).", { status: t.code("status", newest.status, newest.status_title), n: newest.version, m: item.version }));
   }
 
-  return { root, on: check, update, formats };
+  return { root, on: (what) => { if (what === "situation") update(); else check(); }, update, formats };
+}
+
+/** A signature is only said to hold where another centre made it and this one checked it. */
+function proofWord(t, item, own) {
+  if (item.verified === null || item.verified === undefined || (own && item.origin?.name === own)) return [t("Mở tại đây"), null];
+  return item.verified ? [t("Chữ ký hợp lệ"), "ok"] : [t("Chưa kiểm được chữ ký"), "watch"];
+}
+
+function proofTitle(t, one) {
+  if (one.verified) return t("{who} ký, đã kiểm tại đây", { who: one.title });
+  return one.verified === false ? t("{who}: chữ ký không hợp lệ", { who: one.title }) : t("{who}: chưa kiểm chữ ký", { who: one.title });
 }
 
 export function makeStory(page) {
@@ -69,7 +81,7 @@ export function makeStory(page) {
     const rows = [
       [t("Loại"), t.code("kind", item.kind, item.kind_title)], [t("Lĩnh vực"), t.code("category", item.category, item.category)],
       [t("Nơi mở"), item.origin?.title], [t("Mở lúc"), formats.moment(item.opened_at)], [t("Cập nhật"), formats.moment(item.updated_at)],
-      [t("Đang giữ"), item.custody?.holder?.title], [t("Lượt giữ"), item.custody?.term],
+      [t("Thời hạn"), item.due_at ? formats.moment(item.due_at) : ""], [t("Đang giữ"), item.custody?.holder?.title], [t("Lần chuyển giao"), item.custody?.term],
       [t("Vị trí"), item.place ? `${item.place.lat.toFixed(5)}, ${item.place.lon.toFixed(5)}` : t("Không có")], [t("Phiên bản"), item.version],
     ].filter(([, value]) => value !== null && value !== undefined && value !== "");
     patchList(facts, rows, ([name]) => name, () => h("div", {}, h("dt"), h("dd")), (row, [name, value]) => { setText(row.firstChild, name); setText(row.lastChild, value); });
@@ -97,10 +109,10 @@ export function makeStory(page) {
   const createProof = () => h("li", {}, h("div", { class: "state" }, shape("unknown"), h("strong")), h("div", { class: "by" }), h("code"));
 
   function updateProof(row, one) {
-    const tone = one.verified ? "ok" : "alarm";
+    const tone = one.verified ? "ok" : one.verified === false ? "alarm" : "unknown";
     setAttr(row.firstChild, "data-tone", tone);
     setShape(row.firstChild.firstChild, tone);
-    setText(row.querySelector("strong"), one.verified ? t("{who} ký, đã kiểm tại đây", { who: one.title }) : t("{who}: chữ ký không hợp lệ", { who: one.title }));
+    setText(row.querySelector("strong"), proofTitle(t, one));
     row.ltOne = one;
     setText(row.querySelector("code"), `${t("Khóa")} ${String(one.key_id || "").slice(0, 16)}…`);
     setAttr(row.querySelector("code"), "title", one.key_id);

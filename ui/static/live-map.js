@@ -18,7 +18,7 @@ export function makeMap(page) {
   const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "map", role: "group", "aria-label": t("Bản đồ các trung tâm") }, areas, leaders, edges, dots, marks);
   const grid = h("ul", { class: "grid", hidden: true });
   const table = h("tbody");
-  const head = [t("Trung tâm"), t("Trạng thái"), t("Đang mở"), t("Chờ gửi"), t("Nghe lần cuối")];
+  const head = [t("Trung tâm"), t("Trạng thái"), t("Đang mở"), t("Chờ gửi"), t("Liên lạc lần cuối")];
   const sheet = h("div", { class: "sheet", hidden: true },
     h("table", {}, h("thead", {}, h("tr", {}, ...head.map((word) => h("th", { scope: "col" }, word)))), table));
   const views = { map: svg, grid, table: sheet };

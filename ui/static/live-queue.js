@@ -7,14 +7,17 @@ export function makeQueue(page) {
   const { t, formats } = page;
   const list = h("ol", { class: "queue", "aria-label": t("Danh sách sự cố") });
   const fresh = h("button", { class: "fresh", type: "button", hidden: true });
+  const cut = moving(h("a", { class: "cut-list", href: page.listAddress?.() || "/dash/incidents", hidden: true }));
   const empty = h("p", { class: "empty", hidden: true }, t("Không có sự cố nào."));
   const frozen = h("span", { class: "frozen", hidden: true }, t("Giữ nguyên thứ tự khi đang chọn"));
   const count = h("span", { class: "count" });
-  const root = h("div", { class: "queue-box" }, fresh, list, empty);
+  const root = h("div", { class: "queue-box" }, fresh, list, cut, empty);
   let order = [];
   let waiting = [];
   let latest = [];
   let inside = false;
+  let received = 0;
+  let total = null; // of the whole list, where only its head is here
 
   const holding = () => inside || root.contains(root.getRootNode().activeElement) || Boolean(page.data.selected);
 
@@ -35,7 +38,10 @@ export function makeQueue(page) {
     fresh.classList.toggle("grave", waiting.some((item) => item.severity >= 4));
     empty.hidden = items.length > 0;
     frozen.hidden = !(holding() && items.length > 1);
-    setText(count, formats.number(latest.length));
+    const isCut = total !== null && total > received;
+    setText(count, isCut && latest.length < received ? t("ít nhất {n}", { n: formats.number(latest.length) }) : formats.number(isCut ? total : latest.length));
+    cut.hidden = !isCut;
+    setText(cut, isCut ? t("Đang hiện {n} sự cố đầu trong {all}; xem tất cả", { n: formats.number(received), all: formats.number(total) }) : "");
     tick(page.line.now());
   }
 
@@ -85,7 +91,7 @@ export function makeQueue(page) {
   });
   fresh.addEventListener("click", () => { order = []; show(); (list.querySelector("a.row") || fresh).focus(); });
 
-  return { root, frozen, count, tick, show: (items) => { latest = items; show(); }, reset: () => { order = []; waiting = []; } };
+  return { root, frozen, count, tick, show: (items, whole = null, of = items.length) => { latest = items; total = whole; received = of; show(); }, reset: () => { order = []; waiting = []; } };
 }
 
 export function custodyWord(t, item) {

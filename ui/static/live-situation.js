@@ -46,7 +46,8 @@ export function makeSituation(page) {
     filter.hidden = !chosen;
     setText(filter, chosen ? t("Chỉ {who}: bỏ lọc", { who: chosen.title }) : "");
     const own = page.own() === chosen?.name;
-    queue.show(chosen && !own ? items.filter((item) => item.origin?.name === chosen.name || item.area_code === chosen.code) : items);
+    const shown = chosen && !own ? items.filter((item) => item.origin?.name === chosen.name || item.area_code === chosen.code) : items;
+    queue.show(shown, incidents?.total ?? null, items.length);
   }
 
   function tick() {
@@ -101,7 +102,7 @@ function makeTiles({ t, formats, line }) {
   const root = h("ul", { class: "tiles", "aria-label": t("Chỉ số") });
   const create = () => h("li", { class: "tile" },
     h("div", { class: "name" }),
-    h("div", { class: "figure" }, h("span", { class: "value" }), h("span", { class: "unit" })),
+    h("div", { class: "figure" }, h("span", { class: "least", hidden: true }, t("ít nhất")), h("span", { class: "value" }), h("span", { class: "unit" })),
     h("div", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
     h("div", { class: "foot" }, h("span", { class: "age" }), h("span", { class: "source" }), h("span", { class: "coverage" })));
 
@@ -110,11 +111,14 @@ function makeTiles({ t, formats, line }) {
     const find = (name) => tile.querySelector(`.${name}`);
     setAttr(tile, "data-key", one.key);
     setText(find("name"), t.code("tile", one.key, one.title));
-    setText(find("value"), formats.number(one.value));
-    setText(find("unit"), one.value === null || one.value === undefined ? "" : t.code("unit", one.unit, one.unit));
+    const least = leastOf(one);
+    find("least").hidden = least === null;
+    setText(find("value"), formats.number(least ?? one.value));
+    setText(find("unit"), (least ?? one.value ?? null) === null ? "" : t.code("unit", one.unit, one.unit));
     setText(find("source"), one.source);
     const cover = one.coverage;
-    setText(find("coverage"), cover && cover.expected ? t("{n}/{all} nơi gửi", { n: cover.received, all: cover.expected }) : "");
+    const shared = cover && cover.expected ? t("{n}/{all} trung tâm có số liệu", { n: cover.received, all: cover.expected }) : "";
+    setText(find("coverage"), least === null ? shared : [shared, missingText(t, one.partial.missing)].filter(Boolean).join("; "));
     setAttr(find("coverage"), "data-part", cover && cover.received < cover.expected ? "" : null);
   }
 
@@ -124,7 +128,7 @@ function makeTiles({ t, formats, line }) {
       const state = freshState(one.value === null ? "unknown" : one.state, one.as_of, now, line.lost ? 5 : one.stale_after_s);
       setAttr(tile, "data-tone", TONES[state]);
       setShape(tile.querySelector("svg"), TONES[state]);
-      setText(tile.querySelector(".word"), stateWord(t, state));
+      setText(tile.querySelector(".word"), state === "unknown" && leastOf(one) !== null ? t("Chưa đủ số liệu") : stateWord(t, state));
       setText(tile.querySelector(".age"), formats.age(one.as_of, now));
     }
   }
@@ -132,8 +136,21 @@ function makeTiles({ t, formats, line }) {
   return { root, tick, show: (items) => { patchList(root, items, (one) => one.key, create, update); tick(line.now()); } };
 }
 
+/** What is known of a sum while some centres have not answered; null where the figure is whole or not known at all. */
+function leastOf(one) {
+  const known = one.value === null || one.value === undefined ? one.partial?.value : null;
+  return typeof known === "number" ? known : null;
+}
+
+function missingText(t, titles) {
+  const names = titles || [];
+  if (!names.length) return "";
+  const who = names.slice(0, 3).join(", ");
+  return names.length > 3 ? t("thiếu {who} và {n} trung tâm khác", { who, n: names.length - 3 }) : t("thiếu {who}", { who });
+}
+
 function makeLinks({ t, formats, line }) {
-  const heads = [t("Nơi nối"), t("Trạng thái"), t("Chờ gửi"), t("Đang gửi"), t("Chờ gửi đến đây"), t("Gác lại"), t("Nghe lần cuối"), t("Lỗi gần nhất")];
+  const heads = [t("Trung tâm"), t("Trạng thái"), t("Chờ gửi"), t("Đang gửi"), t("Bên kia đang chờ gửi"), t("Tạm giữ"), t("Liên lạc lần cuối"), t("Lỗi gần nhất")];
   const body = h("tbody");
   const empty = h("p", { class: "empty", hidden: true }, t("Trung tâm này chưa nối với trung tâm nào."));
   const root = h("div", { class: "sheet links" },
@@ -161,7 +178,7 @@ function makeLinks({ t, formats, line }) {
       const tone = line.lost ? "unknown" : row.ltOne.connected ? "ok" : "alarm";
       setAttr(row.querySelector(".state"), "data-tone", tone);
       setShape(row.querySelector("svg"), tone);
-      setText(row.querySelector(".word"), line.lost ? t("Không rõ") : row.ltOne.connected ? t("Đang nối") : t("Mất nối"));
+      setText(row.querySelector(".word"), line.lost ? t("Không rõ") : row.ltOne.connected ? t("Đã kết nối") : t("Mất kết nối"));
       setText(row.querySelector(".age"), formats.age(row.ltOne.last_heard_at, now));
     }
   }

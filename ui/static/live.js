@@ -32,6 +32,7 @@ export default function live({ data, parentElement, setTriggerValue }) {
 function mount(host, data, token) {
   const t = makeWords(data.language, data.table || {});
   const page = { t, data, token, formats: makeFormats(t), line: data.live === false ? quietLine() : sharedLine() };
+  page.listAddress = () => address("/dash/incidents", {});
   page.addressOf = (id) => address("/dash/incidents", { incident: id });
   page.part = MAKERS[data.view](page);
   host.replaceChildren(page.part.root);
