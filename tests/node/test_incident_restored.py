@@ -105,6 +105,33 @@ def test_an_acceptance_of_an_offer_that_was_never_made_takes_nothing(tree, spoil
     assert [code for code, _ in tree.commune.parked()] == codes
 
 
+def test_an_old_offer_does_not_prove_an_answer_to_a_later_one(tree):
+    """The commune offered once and was refused; the district encloses that offer in an answer under the term after."""
+    one = tree.commune.open_flood()
+    tree.commune.escalate(one.id)
+    tree.carry()
+    rid = tree.district.find(one.id).offer_rid
+    tree.district.act(one.id, "decline", note="x")
+    tree.carry()
+    proof = tree.district.database.read(lambda session: enclosure(session, rid, tree.commune.name))
+    known, now = tree.district.find(one.id), tree.clock.now()
+    news = wire.News(
+        incident_id=one.id,
+        serial=known.told_down + 1,
+        step=wire.step_of(tree.district.timeline(one.id)[-1], None),
+        claim=wire.Claim(tree.district.name, None, 4),
+        answer=Answer(tree.commune.name, 3, accepted=True, offer=proof),
+    )
+    to, payload = down(tree.commune.name), wire.encode(news)
+    tree.district.database.write(
+        lambda session: append(session, lane=Lane.URGENT, audience=to, kind=wire.STATUS, payload=payload, now=now)
+    )
+    tree.carry()
+    assert [code for code, _ in tree.commune.parked()] == ["ENCLOSED_OTHER"]
+    assert tree.commune.find(one.id).custody.may_end(tree.commune.name)
+    assert tree.commune.find(one.id).custody.term == 3
+
+
 def test_a_receiver_that_forgot_its_acceptance_gets_it_back_and_may_end(tree, copy):
     one = tree.commune.open_flood()
     tree.carry()
