@@ -32,7 +32,7 @@ def settings_table() -> str:
         [
             f"`[{section}] {name}`",
             f"`{ENV_PREFIX}{section.upper()}__{name.upper()}`",
-            _default(field),
+            _default(field, section if Settings.model_fields[section].default is None else ""),
             field.description or "",
         ]
         for section, model in _sections(Settings)
@@ -68,9 +68,9 @@ def _sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
         yield name, next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
 
 
-def _default(field: FieldInfo) -> str:
+def _default(field: FieldInfo, optional_section: str = "") -> str:
     if field.is_required():
-        return "required"
+        return f"required where there is a `[{optional_section}]`" if optional_section else "required"
     value = field.get_default(call_default_factory=True)
     return "none" if value in (None, "", ()) else f"`{value}`"
 
