@@ -4,9 +4,11 @@ import typer
 
 from node.commands import account, enrol, evidence, nats, pki, restore, territory
 from node.commands.check import check
+from node.commands.doctor import doctor
 from node.commands.serve import apply_migrations, modules, serve
 from node.commands.verify import verify
 from node.demo import command as demo
+from node.drill import command as drill
 
 app = typer.Typer(
     help="One operations centre: the same package is an IOC, an OC or a COC by its settings.",
@@ -19,6 +21,7 @@ app.command()(check)
 app.command("migrate")(apply_migrations)
 app.command()(modules)
 app.command()(verify)
+app.command()(doctor)
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(account.app, name="account")
 app.add_typer(pki.app, name="pki")
@@ -28,3 +31,4 @@ app.add_typer(restore.app, name="restore")
 app.add_typer(restore.quarantine, name="quarantine")
 app.add_typer(nats.app, name="nats")
 app.add_typer(demo.app, name="demo")
+app.add_typer(drill.app, name="drill")

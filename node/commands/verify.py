@@ -62,6 +62,11 @@ def verify(
     raise typer.Exit(0 if verdict["ok"] else 1)
 
 
+def prove_at_rest(config: Path) -> Proof:
+    """What `verify` finds at the node of that settings file, for those who ask in passing."""
+    return _Case(Settings.load(config), "").prove()
+
+
 class _Case:
     """One node's store, and what others hold of it."""
 
@@ -76,7 +81,7 @@ class _Case:
     def judge(self, *, repair: bool) -> dict[str, Any]:
         """Prove, mend if that is asked for, and prove again."""
         shelf = self._shelf(is_asked=self._against == PARENT or (repair and not self._against))
-        proof = self._prove(shelf)
+        proof = self.prove(shelf)
         self._tell(proof.findings)
         first, mended = proof, list[Mended]()
         if repair:
@@ -85,7 +90,7 @@ class _Case:
                     break
                 outcome = self._mend(proof.findings, shelf or Shelf(self._registry.current.public_key))
                 mended = [*(one for one in mended if one.done), *outcome]
-                proof = self._prove(shelf)
+                proof = self.prove(shelf)
                 if not any(one.done for one in outcome):
                     break
             self._tell_mended(mended)
@@ -127,7 +132,8 @@ class _Case:
             return None
         return Asking(keystore=self._keystore, registry=self._registry, address=parent.address)
 
-    def _prove(self, shelf: Shelf | None) -> Proof:
+    def prove(self, shelf: Shelf | None = None) -> Proof:
+        """Walk through the store, and hold it against the shelf."""
         with self._reading() as read, Progress(console=self._console, transient=True) as progress:
             task = progress.add_task("frames", total=None)
 
