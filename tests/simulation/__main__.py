@@ -27,16 +27,20 @@ def seeds_of(text: str) -> list[int]:
     return found
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def show(run: dict[str, Any]) -> None:
     counts = " ".join(f"{name}={run['verdict'][name]}" for name in _SHOWN)
     acts = " ".join(f"{name}={count}" for name, count in sorted(run["acts"].items()))
-    print(
+    say(
         f"seed {run['seed']}: events={run['events']} {acts} crashes={run['crashes']} {counts} parked={run['parked']} "
-        f"cpu={run['cpu_s']:.0f}s digest={run['digest'][:16]}",
-        flush=True,
+        f"cpu={run['cpu_s']:.0f}s digest={run['digest'][:16]}"
     )
     for line in run["words"]:
-        print(f"    {line}", flush=True)
+        say(f"    {line}")
 
 
 def main() -> int:
@@ -59,11 +63,15 @@ def main() -> int:
         wall_s = time.perf_counter() - begun_s
         again = list(pool.map(carry_out, [Order(one, plan, is_traced=True) for one in seeds[:_TRACED]]))
     verdict = total(runs, again, wall_s)
-    print(json.dumps(verdict))
+    say(json.dumps(verdict))
     return 0 if verdict["ok"] else 1
 
 
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != "0":  # sets of names have one order then, in every run on every machine
-        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], os.environ | {"PYTHONHASHSEED": "0"})
+        os.execve(  # noqa: S606 - this program once more
+            sys.executable,
+            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
+            os.environ | {"PYTHONHASHSEED": "0"},
+        )
     sys.exit(main())

@@ -20,7 +20,7 @@ from node.territory import Centre, Tier
 from pki.gate import Gate
 from pki.registry import RegistryFile
 from tests.simulation.clock import SimClock
-from tests.simulation.disk import Disk, SimDatabase, effect
+from tests.simulation.disk import Disk, effect, said
 from tests.simulation.loop import HERE, Crash
 from tests.simulation.net import SimLink
 
@@ -35,7 +35,7 @@ __all__ = ["FIGURE", "Post", "Start", "raise_alarm"]
 
 @dataclass
 class Order:
-    """At the n-th passage of a failpoint the process dies; then its kernel says so to the neighbours, or nothing does."""
+    """At the n-th passage of a failpoint the process dies; its kernel says so to the neighbours, or nothing does."""
 
     name: str
     nth: int
@@ -61,7 +61,7 @@ class Start:
             clock=self.clock,
             settings=SimpleNamespace(presence=SimpleNamespace(period_s=PRESENCE_S)),
             custody_locked=lambda: False,
-            peers=lambda: self.delivery.peers(),
+            peers=lambda: self.delivery.peers(),  # noqa: PLW0108 - it comes into being below
         )
         self.delivery = Delivery(
             storage=self.database,
@@ -126,7 +126,10 @@ class Start:
             if mark.startswith(POISON) and not world.is_mended:
                 raise Unacceptable("TOO_NEW", "this version cannot apply such a figure")
             stream = f"{record.origin} {record.lane} {record.audience}"
-            session.execute(insert(effect).values(origin=stream, mark=mark))
+            if record.origin == self.post.name:  # given back by a neighbour, after this centre was set back
+                session.execute(insert(said).values(mark=f"{stream} {mark}"))
+            else:
+                session.execute(insert(effect).values(origin=stream, mark=mark))
 
         return {**inbound.handlers(self.context), FIGURE: figure}
 

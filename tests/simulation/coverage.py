@@ -1,4 +1,4 @@
-"""Which lines of some files ran: a small collector, so that a run can say what it has seen without another dependency."""
+"""Which lines of some files ran: a small collector, so that a run can say what it saw without another dependency."""
 
 import inspect
 import sys

@@ -106,6 +106,16 @@ def _trouble(session: Session) -> Iterator[dict[str, Any]]:
         yield {"what": "alarm", **facts, "detail": row.detail}
 
 
+def marks_of(keeper: "Post", author: "Post") -> set[str]:
+    """What one centre holds of what another one said or did."""
+    with Session(keeper.disk.engine) as session:
+        found = set(session.scalars(select(effect.c.mark).where(effect.c.origin.startswith(f"{author.name} "))))
+        table, event = rows.incident, rows.incident_event
+        titles = session.scalars(select(table.c.title).where(table.c.origin == author.name))
+        notes = session.scalars(select(event.c.note).where(event.c.centre == author.name))
+        return found | {text.rpartition(" ")[2] for text in (*titles, *notes)}
+
+
 def waiting(world: "World") -> Iterator[str]:
     """What has not arrived yet, by the stores themselves: sender, receiver and stream."""
     heads = {}

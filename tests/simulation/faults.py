@@ -141,6 +141,31 @@ async def poison(world: "World", post: Post, chance: Random) -> None:
         await world.people[post.code].say_poison()
 
 
+async def child_restore(world: "World", post: Post, chance: Random) -> None:
+    """A commune is set back to an earlier copy of its disk."""
+    if world.is_commune(post.code):
+        await _set_back_now_and_then(world, post, chance)
+
+
+async def parent_restore(world: "World", post: Post, chance: Random) -> None:
+    """The centre above is set back to an earlier copy of its disk."""
+    if not world.is_commune(post.code) and post.parent is not None:
+        await _set_back_now_and_then(world, post, chance)
+
+
+async def _set_back_now_and_then(world: "World", post: Post, chance: Random) -> None:
+    while True:
+        await _again(chance, 12 * HOUR_S)
+        copy, since = post.disk.copy(), world.copied(post)
+        await _again(chance, 6 * HOUR_S)
+        if post.is_alive:
+            post.start.die(is_told=chance.random() < 0.5)
+        world.count("restore")
+        world.set_back(post, since)
+        post.disk.set_back(copy)
+        await _away(post, chance)
+
+
 OF_A_LINE: dict[str, Callable[..., Habit]] = {
     "weather": weather,
     "cut": cut,
@@ -156,6 +181,8 @@ OF_A_CENTRE: dict[str, Callable[..., Habit]] = {
     "poison": poison,
 }
 ALL: Sequence[str] = (*OF_A_LINE, *OF_A_CENTRE)
+# These are asked for by name: what an earlier copy of a disk forgot, the neighbours give back.
+SETS_BACK: dict[str, Callable[..., Habit]] = {"child-restore": child_restore, "parent-restore": parent_restore}
 
 
 def habits(world: "World", names: Sequence[str]) -> list[Habit]:
@@ -167,5 +194,5 @@ def habits(world: "World", names: Sequence[str]) -> list[Habit]:
             found += [OF_A_LINE[name](world, line, world.chance(name, code)) for code, line in lines]
         else:
             posts = sorted(world.posts.items())
-            found += [OF_A_CENTRE[name](world, post, world.chance(name, code)) for code, post in posts]
+            found += [(OF_A_CENTRE | SETS_BACK)[name](world, post, world.chance(name, code)) for code, post in posts]
     return found

@@ -1,14 +1,14 @@
 """An event loop whose time passes only when nothing is left to do: three days in a minute, the same in every run.
 
-Work for threads is done at once, in its turn; tasks are hashed by their number and not by their place in memory, so that
-a set of tasks has one order. There are no sockets and no threads.
+Work for threads is done at once, in its turn; tasks are hashed by their number and not by their place in memory, so
+that a set of tasks has one order. There are no sockets and no threads.
 """
 
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Self
 
 HERE: ContextVar[Any] = ContextVar("here", default=None)  # the start of a centre on whose behalf something runs
 
@@ -18,7 +18,7 @@ class Crash(BaseException):
 
 
 class NumberedTask(asyncio.Task):
-    def __new__(cls, *args: Any, loop: "VirtualLoop", **rest: Any) -> "NumberedTask":
+    def __new__(cls, *args: Any, loop: "VirtualLoop", **rest: Any) -> Self:
         self = super().__new__(cls)
         self.number = next(loop.numbers)
         self.home = HERE.get()

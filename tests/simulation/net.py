@@ -1,7 +1,7 @@
 """Lines between centres: up or down, slow, lossy, half dead; and the link of a centre over its lines.
 
-What is lost, doubled or put out of order are frames, receipts and nacks, as a link may that is no stream. A line that is
-cut loses what is under way and tells both ends; one that is mute loses everything and tells nobody.
+What is lost, doubled or put out of order are frames, receipts and nacks, as a link may that is no stream. A line that
+is cut loses what is under way and tells both ends; one that is mute loses everything and tells nobody.
 """
 
 import asyncio

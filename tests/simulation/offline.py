@@ -68,7 +68,9 @@ async def _alone(world: World, days: int) -> None:
             await asyncio.sleep(DAY_S / INCIDENTS_A_DAY / 2)
         marks = [f"{COMMUNE}.{day}-{number}." for number in range(FIGURES_A_DAY)]
         calls = [world.begin(COMMUNE, mark, "figure") for mark in marks]
-        await asyncio.wrap_future(people.post.start.database.submit(lambda session, marks=marks: _say(world, session, marks)))
+        await asyncio.wrap_future(
+            people.post.start.database.submit(lambda session, marks=marks: _say(world, session, marks))
+        )
         for call in calls:
             world.end(call, "ok")
 
@@ -111,7 +113,6 @@ def _count(world: World, column: Any) -> int:
 def main() -> int:
     seen, found = come_back(1)
     verdict = checker.judge(seen.history, seen.exports)
-    print("\n".join(verdict.words()))
     ok = verdict.holds() and found.first_incident_s <= 2
     facts = {
         "first_incident_s": found.first_incident_s,
@@ -120,7 +121,8 @@ def main() -> int:
         "records": found.records,
         "records_per_cpu_s": found.records_per_cpu_s,
     }
-    print(json.dumps({"ok": ok, **facts, **verdict.counts(), "digest": seen.digest}))
+    line = json.dumps({"ok": ok, **facts, **verdict.counts(), "digest": seen.digest})
+    sys.stdout.write("\n".join([*verdict.words(), line]) + "\n")
     return 0 if ok else 1
 
 

@@ -47,7 +47,10 @@ def carry_out(order: Order) -> dict[str, Any]:
 def keep(seen: Seen, folder: Path) -> None:
     """Write a run down for `python -m tests.simulation.checker`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, lines in {"history": seen.history, **{f"export-{one}": found for one, found in seen.exports.items()}}.items():
+    for name, lines in {
+        "history": seen.history,
+        **{f"export-{one}": found for one, found in seen.exports.items()},
+    }.items():
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (folder / f"{name}.jsonl").write_text(text, "utf-8")
 
@@ -70,7 +73,9 @@ def total(runs: list[dict[str, Any]], again: list[dict[str, Any]], wall_s: float
     node_days, cpu_s = sum(run["node_days"] for run in runs), sum(run["cpu_s"] for run in runs)
     critical = {words: count for words, count in sums["errors"].items() if words.startswith("CRITICAL")}
     holds = all(run["holds"] for run in (*runs, *again)) and not critical
-    enough = all(covered.get(name, 0) >= LEAST_COVERAGE for name in ("ledger.py", "sender.py", "receiver.py", "incident"))
+    enough = all(
+        covered.get(name, 0) >= LEAST_COVERAGE for name in ("ledger.py", "sender.py", "receiver.py", "incident")
+    )
     return {
         "seeds": len(runs),
         **verdict,

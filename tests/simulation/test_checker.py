@@ -97,7 +97,14 @@ def test_another_frame_under_one_number_that_rang_nowhere_is_an_undetected_fork(
     exports["731"].append({**frame, "what": "evidence", "hash": "00" * 32})
     assert sorts(judge(history, exports)) == {"undetected_forks"}
     origin, lane, audience = frame["stream"].split(" ")
-    alarm = {"what": "alarm", "code": "FORK", "peer": "", "origin": origin, "subject": f"{lane}/{audience}/1", "detail": ""}
+    alarm = {
+        "what": "alarm",
+        "code": "FORK",
+        "peer": "",
+        "origin": origin,
+        "subject": f"{lane}/{audience}/1",
+        "detail": "",
+    }
     exports["731"].append(alarm)
     assert sorts(judge(history, exports)) == {"false_alarms"}  # nobody was set back in this run
     history[0]["faults"].append("clone")

@@ -10,7 +10,7 @@ from tests.simulation.checker import judge
 from tests.simulation.world import Plan, simulate
 
 SEEDS = range(1, 21)
-ROUGH = Plan(days=0.25, children=4, busy=15, up_s=60, down_s=1200, faults=("weather", "cut", "crash", "failpoint"))
+ROUGH = Plan(days=0.1, children=3, busy=15, up_s=60, down_s=1200, faults=("weather", "cut", "crash", "failpoint"))
 
 
 class EagerIntake(Intake):

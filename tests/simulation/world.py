@@ -103,6 +103,23 @@ class World:
     def end(self, call: int, outcome: str) -> None:
         self.note("end", call=call, outcome=outcome)
 
+    def is_commune(self, code: str) -> bool:
+        return code not in {tree.PROVINCE, tree.DISTRICT}
+
+    def copied(self, post: Post) -> int:
+        """A backup is made: the number of it, for `set_back`."""
+        self._calls += 1
+        self.note("copied", centre=post.code, copy=self._calls)
+        return self._calls
+
+    def set_back(self, post: Post, copy: int) -> None:
+        """A disk becomes what it was; what its neighbours hold of it must come back."""
+        lines = self.net.lines.values()
+        near = {one.parent for one in lines if one.child == post.code}
+        near |= {one.child for one in lines if one.parent == post.code}
+        held = sorted(set().union(*(export.marks_of(self.posts[code], post) for code in sorted(near))))
+        self.note("set back", centre=post.code, copy=copy, held=held)
+
     def count(self, fault: str) -> None:
         self.happened[fault] += 1
 
@@ -127,7 +144,7 @@ class World:
     def _working_days(self) -> list[Coroutine[Any, Any, None]]:
         found = []
         for code, people in self.people.items():
-            is_commune = code not in {tree.PROVINCE, tree.DISTRICT}
+            is_commune = self.is_commune(code)
             pace = self.plan.busy / DAY_S
             doings = [(people.act, 20 if is_commune else 120), (people.say, 30)]
             doings += [(people.open, 8)] if is_commune else [(people.tell_a_child, 30)]
