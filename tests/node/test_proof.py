@@ -179,6 +179,25 @@ async def test_a_roll_back_of_a_stopped_node_shows_against_its_parents_head_alon
     await until(lambda: find(stage.nodes[DISTRICT], again))
 
 
+async def test_a_file_of_heads_and_a_bundle_of_a_neighbour_do_as_well_as_the_link(stage, tmp_path) -> None:
+    files = {}
+    for what in ("heads", "frames"):
+        files[what] = str(tmp_path / what)
+        config = str(stage.federation.home(DISTRICT) / "node.toml")
+        ran = await asyncio.to_thread(
+            CliRunner().invoke, app, ["evidence", what, "--config", config, "--out", files[what]]
+        )
+        assert ran.exit_code == 0, ran.output
+        assert (tmp_path / what).stat().st_mode & 0o777 == 0o600
+        status, said = await stage.verify(COMMUNE, "--against", files[what])
+        assert (status, said["damages"]) == (0, []), what
+    spoil(stage, COMMUNE)
+    status, said = await stage.verify(COMMUNE, "--repair", "--against", files["heads"])
+    assert (status, said["repaired"]) == (1, 0)
+    status, said = await stage.verify(COMMUNE, "--repair", "--against", files["frames"])
+    assert (status, said["repaired"], said["remaining"]) == (0, 1, [])
+
+
 async def test_the_hourly_slice_rings_where_the_damage_is(stage) -> None:
     node = stage.nodes[DISTRICT]
     rounds = proof.Rounds(node.context.database, lambda: node.context.registry.current, node.context.clock)
