@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from federation import alarm
-from node.timekeeping import JUMP, ShiftedClock, Timekeeper, watch_jumps
+from node.timekeeping import JUMP, SKEW, ShiftedClock, Timekeeper, note_skew, watch_jumps
 from tests.fakes.clock import FakeClock
 
 JUMPS = (timedelta(hours=1), timedelta(hours=-1), timedelta(days=3652), timedelta(days=-3652))
@@ -49,6 +49,16 @@ def test_an_alarm_of_a_clock_that_ran_ahead_silences_nothing_later(centre) -> No
     assert ring(clock.now() + timedelta(days=3652))
     assert ring(clock.now())
     assert not ring(clock.now() + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(("ahead_s", "rings"), [(0, False), (45, False), (-45, False), (90, True), (-90, True)])
+def test_a_clock_that_differs_from_the_parents_rings(centre, ahead_s, rings) -> None:
+    clock, database = centre.clock, centre.context.database
+    said = clock.now() - timedelta(seconds=ahead_s)
+    assert note_skew(database, clock, "n", "the parent", said) == timedelta(seconds=ahead_s)
+    database.write(lambda session: None)
+    rung = [(one.code, one.peer) for one in database.read(alarm.latest)]
+    assert rung == ([(SKEW, "the parent")] if rings else [])
 
 
 @pytest.mark.parametrize(("text", "ahead_s"), [("3600", 3600), ("-3600", -3600), ("", 0), ("nonsense", 0)])
