@@ -83,7 +83,7 @@ class Running:
         """Start the screens of one centre and wait until they answer."""
         self.start_screens(site)
         await self.screens_ready(site)
-        came_up(f"{site.centre.title}: màn hình / screens")
+        came_up(screens_of(site.centre.title))
 
     def start_node(self, site: Site, environment: Mapping[str, str] | None = None) -> int:
         """One `python -m node serve`; gives its process id."""
@@ -153,6 +153,11 @@ class Running:
         await self._clock.sleep(pause_s)
         if self.children.pid(name) is None:
             self.children.start(ended.program)
+
+
+def screens_of(title: str) -> str:
+    """What the screens of a centre are called while they start."""
+    return f"{title}: màn hình / screens"
 
 
 def tail(log: Path, lines: int = 12) -> str:

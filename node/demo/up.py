@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from node.clock import Clock
-from node.demo import telling
+from node.demo import steps, telling
 from node.demo.founding import lay
 from node.demo.people import people
 from node.demo.plan import DemoPlan
-from node.demo.running import NotReady, Running
+from node.demo.running import NotReady, Running, screens_of
 from node.demo.sites import Sites, place, write_settings
+
+_KEYS = "Khóa, cây tổ chức / keys and the tree"
 
 
 class InUse(Exception):  # noqa: N818 - it says how the folder is
@@ -81,14 +83,16 @@ async def up(wishes: Wishes, clock: Clock, console: Console) -> int:
         )
         await stopping.unless(asyncio.create_task(running.watch()))
     except NotReady as error:
-        console.print(f"[red]{error}[/]")
+        console.print(Text(str(error), style="red"), soft_wrap=True)
         return 1
     finally:
         with stopping.impatient(running):
             forced = await running.children.stop()
         for name in forced:
             console.print(f"{name} did not end by itself and was killed.")
-    console.print("Đã dừng; dữ liệu còn trong / stopped, the data stays in", str(sites.folder), highlight=False)
+    console.print(
+        "Đã dừng; dữ liệu còn trong / stopped, the data stays in", str(sites.folder), highlight=False, soft_wrap=True
+    )
     return 0
 
 
@@ -99,21 +103,14 @@ async def _start(wishes: Wishes, sites: Sites, running: Running, clock: Clock, c
         for centre in sites.plan.centres
         if not wishes.no_screens and (centre.dashboard or wishes.all_screens)
     )
-    steps = len(sites.plan.centres) + len(screens) + 1
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
-    ) as progress:
-        task = progress.add_task("Khoá, cây tổ chức / keys and the tree", total=steps)
+    expected = [_KEYS]
+    for centre in sites.plan.centres:
+        expected += [centre.title, *([screens_of(centre.title)] if centre.code in screens else [])]
+    with steps.shown(console, expected) as came_up:
         for site in sites.by_code.values():
             write_settings(sites, site, has_screens=site.centre.code in screens)
         authority = await asyncio.to_thread(lay, sites, clock)
-        progress.advance(task)
-
-        def came_up(what: str) -> None:
-            progress.update(task, advance=1, description=what)
-            if not console.is_terminal:
-                console.print(f"  {what}")
-
+        came_up(_KEYS)
         everybody = people(sites.accounts, sites.plan.centres)
         await asyncio.gather(
             running.start_along_the_tree(authority, everybody.values(), came_up),

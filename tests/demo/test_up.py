@@ -68,6 +68,11 @@ def test_the_demo_starts_heals_refuses_a_twin_ends_and_continues(tmp_path):
     try:
         first.says(READY)
 
+        # A log has plain lines, in the order of the tree.
+        titles = [centre.title for centre in plan.centres]
+        said = first.log.read_text(encoding="utf-8").splitlines()[1 : 1 + len(titles)]
+        assert said == [f"{number:>3}/{1 + len(titles)}  {title}" for number, title in enumerate(titles, start=2)]
+
         # Seven nodes, each with closed files of its own.
         assert set(nodes(folder)) == {centre.code for centre in plan.centres}
         assert (folder / "accounts.txt").stat().st_mode & 0o777 == 0o600
