@@ -16,7 +16,7 @@ from node.login import end_all
 from node.role import Role
 from node.tables import account
 
-ALLOWED_FAILURES = 5
+ALLOWED_FAILURES = 30  # from all addresses together; one address alone is stopped long before (node/api/session.py)
 LOCKED_FOR = timedelta(minutes=15)
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 200
@@ -133,12 +133,15 @@ def password_hash_of(session: Session, username: str) -> str | None:
     return session.scalar(select(account.c.password_hash).where(account.c.username == username))
 
 
-def note_failure(session: Session, username: str, now: datetime, address: str = "") -> None:
-    """Count a wrong password; the fifth in a row closes the account for a quarter of an hour."""
+def note_failure(session: Session, username: str, now: datetime, address: str = "", *, counts: bool = True) -> None:
+    """Record a wrong password; the thirtieth in a row that counts closes the account for a quarter of an hour.
+
+    What is tried while it is closed neither counts nor keeps it closed for longer.
+    """
     row = session.execute(select(account).where(account.c.username == username)).first()
     detail = {"address": address}
     audit.record(session, actor="-", act="login.refused", subject=username, detail=detail, now=now)
-    if row is None or (row.locked_until and row.locked_until > now):
+    if not counts or row is None or (row.locked_until and row.locked_until > now):
         return
     failures = row.failures + 1
     locked = failures >= ALLOWED_FAILURES

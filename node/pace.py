@@ -28,3 +28,8 @@ class Pace:
             while len(self._buckets) > MOST_KEYS:
                 self._buckets.popitem(last=False)
         return is_allowed
+
+    def forget(self, key: str) -> None:
+        """Fill the key's bucket again."""
+        with self._lock:
+            self._buckets.pop(key, None)

@@ -17,9 +17,13 @@ from node.page import Language, language_of, render
 
 router = APIRouter(tags=["session"])
 
-_REFUSED = "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khoá."
+_REFUSED = "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khóa."
 _A_MINUTE = 60.0
 _PER_ADDRESS, _PER_ACCOUNT = 300, 30
+# Wrong passwords of one address for one name: what it may try, and how much of that may count against the account. So
+# nobody closes another's account from one place: that takes six, and each only so much a day.
+_WRONG, _WRONG_S = 5, 15 * _A_MINUTE
+_COUNTED, _COUNTED_S = 5, 24 * 60 * _A_MINUTE
 
 
 class Credentials(BaseModel):
@@ -112,13 +116,16 @@ def _sign_in(context: NodeContext, username: str, password: str, address: str) -
         and context.pace.allow(f"login:{address}:{username}", _PER_ACCOUNT, _A_MINUTE)
     ):
         raise TooMany("quá nhiều lần đăng nhập, hãy thử lại sau một phút")
+    wrong, counted = f"wrong:{address}:{username}", f"counted:{address}:{username}"
+    may_try = context.pace.allow(wrong, _WRONG, _WRONG_S)  # taken first: a hundred tries at once are no way around
     stored = context.database.read(lambda session: account.password_hash_of(session, username))
-    is_right = account.is_password(stored, password)
+    is_right = may_try and account.is_password(stored, password)
     now, jti = context.clock.now(), context.random(16).hex()
 
     def decide(session: Session) -> tuple[Principal, datetime] | None:
         if not is_right or not login.is_open(session, username=username, now=now):
-            account.note_failure(session, username, now, address)
+            counts = may_try and not is_right and context.pace.allow(counted, _COUNTED, _COUNTED_S)
+            account.note_failure(session, username, now, address, counts=counts)
             return None
         if account.password_hash_of(session, username) != stored:
             return None  # changed while it was compared
@@ -131,6 +138,7 @@ def _sign_in(context: NodeContext, username: str, password: str, address: str) -
     opened = context.database.write(decide, urgent=True)
     if opened is None:
         raise Unauthenticated(_REFUSED)
+    context.pace.forget(wrong)
     principal, expires_at = opened
     return principal, context.tokens.sign(username=username, jti=jti, expires_at=expires_at), expires_at
 

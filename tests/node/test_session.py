@@ -86,22 +86,50 @@ def test_a_refusal_is_the_same_for_a_name_that_nobody_has(centre):
     assert [line.act for line in centre.audited()].count("login.refused") == 3
 
 
-def test_five_failures_lock_for_a_quarter_of_an_hour(centre):
+def trier(centre, address):
+    client = centre.client(client=(address, 50000))
+    return lambda password: client.post("/api/v1/session", json={"username": "hanh", "password": password}).status_code
+
+
+def test_five_failures_stop_their_own_address_and_nobody_else(centre):
     centre.add("hanh")
-    client = centre.client()
+    stranger, hanh = trier(centre, "10.0.0.66"), trier(centre, "10.0.0.7")
+    assert [stranger("wrong") for _ in range(4)] == [401] * 4
+    assert stranger(PASSWORD) == 200  # a success forgets failures
+    assert [stranger("wrong") for _ in range(20)] == [401] * 20
+    assert stranger(PASSWORD) == 401
+    assert hanh(PASSWORD) == 200
+    assert "account.lock" not in [line.act for line in centre.audited()]
+    assert [line.act for line in centre.audited()].count("login.refused") == 25
+    centre.clock.advance(15 * 60 + 1)
+    assert stranger(PASSWORD) == 200
 
-    def sign_in(password):
-        return client.post("/api/v1/session", json={"username": "hanh", "password": password}).status_code
 
-    assert [sign_in("wrong") for _ in range(4)] == [401] * 4
-    assert sign_in(PASSWORD) == 200  # a success forgets failures
-    assert [sign_in("wrong") for _ in range(5)] == [401] * 5
-    assert sign_in(PASSWORD) == 401
-    assert "account.lock" in [line.act for line in centre.audited()]
+def test_one_address_cannot_close_an_account_however_long_it_tries(centre):
+    centre.add("hanh")
+    stranger = trier(centre, "10.0.0.66")
+    for _ in range(8):
+        for _ in range(5):
+            stranger("wrong")
+        centre.clock.advance(15 * 60)
+    assert "account.lock" not in [line.act for line in centre.audited()]
+    assert trier(centre, "10.0.0.7")(PASSWORD) == 200
+
+
+def test_many_addresses_together_close_an_account_and_no_attempt_keeps_it_closed(centre):
+    centre.add("hanh")
+    for number in range(6):
+        stranger = trier(centre, f"10.0.1.{number}")
+        for _ in range(5):
+            stranger("wrong")
+    hanh = trier(centre, "10.0.0.7")
+    assert hanh(PASSWORD) == 401
+    assert [line.act for line in centre.audited()].count("account.lock") == 1
     centre.clock.advance(14 * 60)
-    assert sign_in(PASSWORD) == 401
+    assert hanh(PASSWORD) == 401
+    assert [trier(centre, f"10.0.2.{number}")("wrong") for number in range(3)] == [401] * 3
     centre.clock.advance(61)
-    assert sign_in(PASSWORD) == 200
+    assert hanh(PASSWORD) == 200
 
 
 def test_guessing_is_slowed_down_for_each_account(centre, monkeypatch):
