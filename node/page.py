@@ -17,7 +17,7 @@ ENGLISH = {
     "Đăng nhập": "Sign in",
     "Tên đăng nhập": "User name",
     "Mật khẩu": "Password",
-    "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khoá.": (
+    "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khóa.": (
         "Wrong user name or password, or the account is locked for a while."
     ),
     "quá nhiều lần đăng nhập, hãy thử lại sau một phút": "too many attempts; try again in a minute",

@@ -10,7 +10,7 @@ class Role(StrEnum):
     """What somebody is at a centre."""
 
     CITIZEN = "citizen"  # công dân
-    OPERATOR = "operator"  # điện thoại viên, cán bộ xử lý
+    OPERATOR = "operator"  # cán bộ trực
     LEADER = "leader"  # lãnh đạo
     ADMIN = "admin"  # quản trị
 

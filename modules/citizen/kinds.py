@@ -47,7 +47,7 @@ URGENCIES = {
     urgency.name: urgency
     for urgency in (
         Urgency(name="normal", title="Bình thường", severity=Severity.NORMAL),
-        Urgency(name="urgent", title="Gấp", severity=Severity.HIGH),
+        Urgency(name="urgent", title="Khẩn", severity=Severity.HIGH),
         Urgency(name="danger", title="Nguy hiểm tính mạng", severity=Severity.CRITICAL),
     )
 }

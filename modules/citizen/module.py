@@ -1,6 +1,6 @@
 """What the citizen module adds to a node."""
 
-from modules.citizen import desk, follow, reports, retention, routes
+from modules.citizen import astray, desk, follow, reports, retention, routes
 from modules.citizen.kinds import CATEGORIES
 from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
@@ -10,7 +10,7 @@ from node.role import Permission
 
 MODULE = Module(
     name=NAME,
-    routers=(routes.router, follow.router, desk.router),
+    routers=(routes.router, follow.router, desk.router, astray.router),
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
     pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),

@@ -83,11 +83,9 @@ def _form_page(
 
 
 def _told(problem: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, Any]:
-    return {
-        "title": say(problem["title"]),
-        "detail": say(problem["detail"]),
-        "errors": problem.get("errors", ()),
-    }
+    detail, errors = say(problem["detail"]), problem.get("errors", ())
+    is_said_below = any(error["message"] == detail for error in errors)
+    return {"title": say(problem["title"]), "detail": "" if is_said_below else detail, "errors": errors}
 
 
 @router.get("/", response_class=Response)

@@ -30,7 +30,7 @@ ENGLISH = {
     "Việc khác": "Something else",
     "Mức độ": "How urgent",
     "Bình thường": "Normal",
-    "Gấp": "Urgent",
+    "Khẩn": "Urgent",
     "Nguy hiểm tính mạng": "Danger to life",
     "Có người gặp nguy hiểm: hãy gọi 112, 114 hoặc 115 trước, rồi mới gửi phản ánh.": (
         "People are in danger: call 112, 114 or 115 first, then send the report."
@@ -82,6 +82,10 @@ ENGLISH = {
     "Xóa danh sách": "Clear the list",
     "Hãy sửa những chỗ sau": "Please correct the following",
     "Mã tiếp nhận": "Receipt code",
+    "Không có trang này": "There is no such page",
+    "Có thể địa chỉ bị gõ nhầm. Phản ánh đã gửi không mất: tra cứu bằng mã tiếp nhận.": (
+        "The address may be mistyped. No report is lost: track yours by its receipt code."
+    ),
     "Xem": "Show",
     "Không có phản ánh với mã này": "There is no report with this code",
     "Hãy xem lại từng ký tự. Mã có 12 ký tự, không phân biệt chữ hoa, chữ thường; "
@@ -98,6 +102,9 @@ ENGLISH = {
     "Trạng thái": "Status",
     "Quá hạn": "Overdue",
     "Lý do": "Reason",
+    "Kết quả": "Result",
+    "Mức đánh giá": "Rating",
+    "Ghi chú": "Note",
     "Số liệu lúc": "As of",
     "Tải lại": "Reload",
     "Bạn đánh giá kết quả thế nào?": "How do you rate the result?",

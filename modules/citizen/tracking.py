@@ -27,6 +27,7 @@ Say = Callable[[str], str]
 
 # A step's note is for the staff, but the reason of these is owed to whoever reported.
 _TOLD_NOTES = {"refuse", "duplicate", "resolve", "close", "reopen", "rate"}
+_NOTE_LABELS = {"resolve": "Kết quả", "rate": "Mức đánh giá", "close": "Ghi chú"}
 _UNTOLD_ACTS = {"note"}
 _REASON_LENGTH = 500
 _RATING_TITLES = dict(RATINGS)
@@ -115,8 +116,19 @@ def _line(viewer: Viewer, event: Event) -> dict[str, Any]:
         "status": event.status.value,
         "centre": viewer.centre(event.centre),
         "verified": event.key_id is not None,
-        "note": event.note if event.act in _TOLD_NOTES else "",
+        "note": _told(viewer, event),
+        "note_label": viewer.say(_NOTE_LABELS.get(event.act, "Lý do")),
     }
+
+
+def _told(viewer: Viewer, event: Event) -> str:
+    """The words of a step that are owed to whoever reported; a rating begins with a word of ours."""
+    if event.act not in _TOLD_NOTES:
+        return ""
+    title, stop, words = event.note.partition(".")
+    if event.act == "rate" and title in _RATING_TITLES.values():
+        return f"{viewer.say(title)}{stop}{words}"
+    return event.note
 
 
 def waiting(viewer: Viewer, custody: Custody) -> str:

@@ -91,7 +91,7 @@ def set_password_locally(request: Request, username: str, body: NewPassword) -> 
 def set_access(request: Request, username: str, body: Access, manager: Manager) -> dict[str, Any]:
     """Close or open; an administrator cannot close the account in use."""
     if body.disabled and username == manager.username:
-        raise Conflict("không thể tự khoá tài khoản đang dùng")
+        raise Conflict("không thể tự khóa tài khoản đang dùng")
     return _set_access(request, username, body, manager.username)
 
 

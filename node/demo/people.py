@@ -8,7 +8,7 @@ from pathlib import Path
 from node.demo.plan import PlannedCentre
 
 ROLES = (
-    ("operator", "canbo", "Cán bộ tiếp nhận"),
+    ("operator", "canbo", "Cán bộ trực"),
     ("leader", "lanhdao", "Lãnh đạo"),
     ("admin", "quantri", "Quản trị"),
 )

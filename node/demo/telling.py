@@ -69,7 +69,7 @@ def ready(
         )
     console.print(
         f"[bold green]Sẵn sàng / ready[/] ({took_s:.0f} s). Ctrl-C dừng tất cả, dữ liệu còn lại (stops all, keeps the "
-        "data); make demo-clean xoá hết (forgets it).",
+        "data); make demo-clean xóa hết (forgets it).",
         soft_wrap=True,
         highlight=False,
     )

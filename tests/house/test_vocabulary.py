@@ -5,7 +5,10 @@ import json
 import re
 from dataclasses import dataclass
 
+from node.demo import people
+from node.role import ROLE_TITLES, Role
 from tests.house import tree
+from ui.texts.words import english
 
 PAPER = "docs/vocabulary.md"
 
@@ -141,6 +144,22 @@ def test_screens_use_the_words() -> None:
     tables = {name: translations(name) for name in names}
     assert len([name for name, table in tables.items() if table]) >= 3
     assert [line for name, table in tables.items() for line in wrong_translation(name, table, _rows())] == []
+
+
+def test_the_operator_is_called_the_same_everywhere() -> None:
+    words = ROLE_TITLES[Role.OPERATOR]
+    assert words.lower() in {row.vietnamese for row in _rows() if row.english == "operator"}
+    assert {title for role, _, title in people.ROLES if role == "operator"} == {words}
+    assert english()[words] == "Operator"
+    others = re.compile("điện thoại viên|điều hành viên|cán bộ tiếp nhận", re.IGNORECASE)
+    shown = [*tree.python("node", "ui", "modules"), *(name for name in tree.files() if name.endswith((".js", ".html")))]
+    assert [name for name in shown if others.search(tree.text(name))] == []
+
+
+def test_tone_marks_stand_on_the_same_letter_everywhere() -> None:
+    old = re.compile(r"\b[Xx]oá|\b[Kk]hoá|\b[Tt]oà\b|\b[Hh]oà\b|\b[Hh]uỷ|\b[Tt]uỳ")
+    shown = [name for name in tree.texts() if name.startswith(("node/", "ui/", "modules/", "docs/", "README"))]
+    assert [name for name in shown if old.search(tree.text(name))] == []
 
 
 def test_the_checks_see_a_second_word() -> None:

@@ -32,7 +32,7 @@
   // problems ---------------------------------------------------------------------------------------------------
   const showProblem = (title, detail, errors = []) => {
     byId("problem-title").textContent = title;
-    byId("problem-detail").textContent = detail;
+    byId("problem-detail").textContent = errors.some((error) => error.message === detail) ? "" : detail;
     const list = byId("problem-list");
     list.replaceChildren();
     form.querySelectorAll("[aria-invalid]").forEach((field) => field.removeAttribute("aria-invalid"));
@@ -69,7 +69,8 @@
     form.elements.lon.value = longitude.toFixed(6);
     form.elements.accuracy_m.value = Math.round(accuracy);
     const about = say(`sai số khoảng ${Math.round(accuracy)} m`, `to about ${Math.round(accuracy)} m`);
-    byId("located").textContent = found ? `${found.message} (${about})` : say("Đã lấy vị trí", "Position taken") + ` (${about})`;
+    const where = found ? found.message.replace(/\.$/, "") : say("Đã lấy vị trí", "Position taken");
+    byId("located").textContent = accuracy >= 1 ? `${where} (${about}).` : `${where}.`;
     byId("area-choice").hidden = true;
     byId("unlocate").hidden = false;
   };

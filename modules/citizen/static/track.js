@@ -26,7 +26,7 @@
       verified.textContent = say("Chữ ký đã kiểm tra", "Signature verified");
       item.append(" ", verified);
     }
-    if (event.note) item.append(document.createElement("br"), say("Lý do: ", "Reason: ") + event.note);
+    if (event.note) item.append(document.createElement("br"), `${event.note_label}: ${event.note}`);
     return item;
   };
   const show = (report) => {

@@ -43,6 +43,34 @@ def test_the_reason_of_a_refusal_is_owed_and_shown(centre, citizen, sent):
     assert "<script>alert" not in page
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("vi", [("Kết quả", "Đã dọn sạch"), ("Mức đánh giá", "Hài lòng. Cảm ơn")]),
+        ("en", [("Result", "Đã dọn sạch"), ("Rating", "Satisfied. Cảm ơn")]),
+    ],
+)
+def test_each_word_of_the_staff_is_called_what_it_is(centre, citizen, sent, language, told):
+    centre.resolve(sent["incident_id"])
+    citizen.post(
+        f"{BASE}/api/reports/{sent['code']}/rating", data={"rating": "satisfied", "comment": "Cảm ơn"}, headers=JSON
+    )
+    events = followed(citizen, sent, lang=language).json()["timeline"]
+    assert [(event["note_label"], event["note"]) for event in events if event["note"]] == told
+    page = citizen.get(f"{BASE}/track/{sent['code']}", params={"lang": language}, headers=PAGE).text
+    assert all(f"{label}: {words}" in page for label, words in told)
+
+
+def test_a_mistyped_address_leads_a_person_back_and_tells_a_program(citizen):
+    page = citizen.get(f"{BASE}/phan-anh/gui", headers=PAGE)
+    assert page.status_code == 404
+    assert "Không có trang này" in page.text
+    assert f'href="{BASE}/track"' in page.text
+    assert "no-store" in page.headers["cache-control"]
+    program = citizen.get(f"{BASE}/phan-anh/gui", headers=JSON)
+    assert (program.status_code, program.json()["code"]) == (404, "not_found")
+
+
 @pytest.mark.parametrize("typed", ["{lower}", "{spaced}", " {code} ", "{bare}"])
 def test_the_code_may_be_typed_carelessly(citizen, sent, typed):
     code = sent["code"]

@@ -136,6 +136,14 @@ def test_what_is_no_picture_is_refused_and_nothing_is_kept(centre, citizen, name
     assert centre.rows() == centre.rows(rows.incident) == []
 
 
+def test_why_a_picture_was_refused_stands_once_on_the_page(centre, citizen):
+    raw = next(iter(pictures.not_pictures().values()))
+    page = centre.send(citizen, photo=("anh.jpg", raw, "image/jpeg"), headers=PAGE)
+    words = centre.send(citizen, photo=("anh.jpg", raw, "image/jpeg")).json()["errors"][0]["message"]
+    assert page.status_code == 415
+    assert page.text.count(words) == 1
+
+
 @pytest.mark.parametrize("name", ["cut_jpeg", "png_head_of_html", "png_text_bomb"])
 def test_a_broken_picture_is_refused(centre, citizen, name):
     answer = centre.send(citizen, photo=("anh.jpg", pictures.broken_pictures()[name], "image/jpeg"))
