@@ -47,7 +47,7 @@ class CopiesDesk:
 
     def add_service(self, server: grpc.aio.Server) -> None:
         """Answer on this server."""
-        copies_pb2_grpc.add_CopiesServicer_to_server(_Window(self), server)  # type: ignore[no-untyped-call,unused-ignore]
+        copies_pb2_grpc.add_CopiesServicer_to_server(_Window(self), server)
 
     def admit(self, chain_pem: bytes) -> str:
         """The registry name of a child of this node; everybody else is refused."""

@@ -41,9 +41,10 @@ class Walk:
         self.total = 0
         self.tails: dict[int, Tail] = {}
 
-    def begin(self, session: Session) -> None:
-        """Count what lies ahead, for whoever watches."""
+    def begin(self, session: Session) -> list[Finding]:
+        """Count what lies ahead, for whoever watches; it finds nothing yet."""
         self.total = session.execute(select(func.coalesce(func.sum(_stream.c.head_pos), 0))).scalar_one()
+        return []
 
     def step(self, session: Session, limit: int = STEP_FRAMES) -> list[Finding]:
         """Verify the next frames, at most so many, and what belongs to them; what is wrong with them."""
@@ -98,7 +99,7 @@ def walk_through(
     """Every finding of a whole store, at most a thousand, and one for a store that cannot be read."""
     count = 0
     try:
-        read(lambda session: walk.begin(session) or [])  # type: ignore[func-returns-value]
+        read(walk.begin)
         while not walk.is_done and count < MOST_FINDINGS:
             found = read(walk.step)
             count += len(found)

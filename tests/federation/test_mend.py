@@ -77,7 +77,7 @@ def everything(centre: Centre) -> dict[str, list]:
         ("26374", "731", "UPDATE federation_parked SET kind = 'other'"),
     ],
 )
-def test_what_was_edited_is_as_before(centres, holder, giver, change) -> None:  # noqa: F811
+def test_what_was_edited_is_as_before(centres, holder, giver, change) -> None:  # noqa: F811 - a fixture
     centre, commune = centres[holder], centres["26374"]
     if "parked" in change:
         centre = centres["731"]
@@ -93,7 +93,7 @@ def test_what_was_edited_is_as_before(centres, holder, giver, change) -> None:  
     assert everything(centre) == before
 
 
-def test_a_tail_cut_with_everything_that_spoke_of_it_comes_back_and_the_chain_goes_on(centres) -> None:  # noqa: F811
+def test_a_tail_cut_with_everything_that_spoke_of_it_comes_back_and_the_chain_goes_on(centres) -> None:  # noqa: F811 - a fixture
     """A roll-back of the whole file: nothing here contradicts it, only the parent's head does."""
     commune, district = centres["26374"], centres["731"]
     number = stream_id(commune, commune)
@@ -118,7 +118,7 @@ def test_a_tail_cut_with_everything_that_spoke_of_it_comes_back_and_the_chain_go
     assert len(district.effects()) == len(set(district.effects()))
 
 
-def test_heads_in_a_file_show_what_a_database_no_longer_knows(centres) -> None:  # noqa: F811
+def test_heads_in_a_file_show_what_a_database_no_longer_knows(centres) -> None:  # noqa: F811 - a fixture
     commune, district = centres["26374"], centres["731"]
     registry = commune.world.registry
     heads = district.storage.read(
@@ -133,7 +133,7 @@ def test_heads_in_a_file_show_what_a_database_no_longer_knows(centres) -> None: 
     assert (found.fault, found.frame_no, found.seq) == (Fault.CUT, 1, 1)
 
 
-def test_a_chain_rewritten_with_the_centres_own_key_is_named_and_not_papered_over(centres) -> None:  # noqa: F811
+def test_a_chain_rewritten_with_the_centres_own_key_is_named_and_not_papered_over(centres) -> None:  # noqa: F811 - a fixture
     commune, district = centres["26374"], centres["731"]
     number = stream_id(commune, commune)
     last = frame(commune, commune, 2)
@@ -150,7 +150,7 @@ def test_a_chain_rewritten_with_the_centres_own_key_is_named_and_not_papered_ove
     assert not any(one.done for one in outcome if one.finding.fault is Fault.REWRITTEN)
 
 
-def test_a_copy_that_is_signed_but_another_frame_is_not_put_in(centres) -> None:  # noqa: F811
+def test_a_copy_that_is_signed_but_another_frame_is_not_put_in(centres) -> None:  # noqa: F811 - a fixture
     """A relay answers with a frame of the right origin from another place of the chain."""
     commune, district = centres["26374"], centres["731"]
     number = stream_id(commune, commune)
@@ -165,7 +165,7 @@ def test_a_copy_that_is_signed_but_another_frame_is_not_put_in(centres) -> None:
     assert len([row for row in commune.rows(tables.frame) if row.stream_id == number]) == 5
 
 
-def test_forged_copies_never_reach_the_shelf(centres) -> None:  # noqa: F811
+def test_forged_copies_never_reach_the_shelf(centres) -> None:  # noqa: F811 - a fixture
     commune = centres["26374"]
     shelf = Shelf(commune.world.registry.public_key)
     for at in (4, 60, -3):
