@@ -1,7 +1,6 @@
 """One centre: a disk that stays, and one start of the real node after another."""
 
 import asyncio
-from collections.abc import Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from random import Random
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from federation.alarm import raise_alarm
 from federation.delivery import Delivery, ParentAddress
-from federation.receiver import Handler, Inbound, Unacceptable
+from federation.receiver import Inbound, Unacceptable
 from node import inbound, presence
 from node.incident.act import Desk
 from node.territory import Centre, Tier
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 FIGURE = "sim.figure"
 PRESENCE_S = 3600.0
 POISON = "!"
-__all__ = ["FIGURE", "Post", "Start", "raise_alarm"]
 
 
 @dataclass
@@ -60,14 +57,15 @@ class Start:
             registry=self.registry,
             clock=self.clock,
             settings=SimpleNamespace(presence=SimpleNamespace(period_s=PRESENCE_S)),
-            custody_locked=lambda: False,
+            custody_locked=lambda: not self.delivery.settled(),
             peers=lambda: self.delivery.peers(),  # noqa: PLW0108 - it comes into being below
         )
         self.delivery = Delivery(
             storage=self.database,
             keystore=post.keystore,
             registry=self.registry,
-            handlers=self._handlers(),
+            handlers={**inbound.handlers(self.context), FIGURE: self._hear_figure},
+            own_handlers={**inbound.own_handlers(self.context), FIGURE: self._remember_figure},
             clock=self.clock,
             random=self.chance.randbytes,
             on_change=lambda topic: None,
@@ -118,20 +116,19 @@ class Start:
         self.post.world.crashes += 1
         self.post.world.note("crash", centre=self.post.code, is_told=is_told)
 
-    def _handlers(self) -> Mapping[str, Handler]:
-        world = self.post.world
+    def _hear_figure(self, session: Session, record: Inbound) -> None:
+        mark = record.payload.decode()
+        if mark.startswith(POISON) and not self.post.world.is_mended:
+            raise Unacceptable("TOO_NEW", "this version cannot apply such a figure")
+        session.execute(insert(effect).values(origin=_stream(record), mark=mark))
 
-        def figure(session: Session, record: Inbound) -> None:
-            mark = record.payload.decode()
-            if mark.startswith(POISON) and not world.is_mended:
-                raise Unacceptable("TOO_NEW", "this version cannot apply such a figure")
-            stream = f"{record.origin} {record.lane} {record.audience}"
-            if record.origin == self.post.name:  # given back by a neighbour, after this centre was set back
-                session.execute(insert(said).values(mark=f"{stream} {mark}"))
-            else:
-                session.execute(insert(effect).values(origin=stream, mark=mark))
+    def _remember_figure(self, session: Session, record: Inbound) -> None:
+        """A figure of this centre's own is given back after its disk was set back."""
+        session.execute(insert(said).values(mark=f"{_stream(record)} {record.payload.decode()}"))
 
-        return {**inbound.handlers(self.context), FIGURE: figure}
+
+def _stream(record: Inbound) -> str:
+    return f"{record.origin} {record.lane} {record.audience}"
 
 
 class Post:
@@ -171,4 +168,4 @@ class Post:
             self.start.clock.off = off
 
     def desk(self, actor: str) -> Desk:
-        return Desk(self.centre, actor, self.start.clock.now())
+        return Desk(self.centre, actor, self.start.clock.now(), self.start.context.custody_locked())

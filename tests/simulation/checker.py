@@ -21,6 +21,7 @@ FORKS = frozenset({"FORK", "PARENT_AHEAD", "CHILD_AHEAD"})
 # What rings only if a disk forgot what it had promised, or if somebody lies: never by itself.
 FORGOT = frozenset({"PARENT_ROLLBACK", "CHILD_ROLLBACK"})
 LIES = frozenset({"FORK", "PARENT_AHEAD", "CHILD_AHEAD", "BAD_ORIGIN_SIG", "ORIGIN_MISMATCH", "BAD_ACK", "BAD_ACK_SIG"})
+GARBLED = frozenset({"BAD_ORIGIN_SIG", "ORIGIN_MISMATCH", "BAD_ACK_SIG"})  # true alarms where somebody lies
 # The faults that set somebody back to an earlier state; where none of them is, no such alarm is true.
 SETS_BACK = frozenset({"child-restore", "parent-restore", "clone"})
 RESPONSIBLE = frozenset({"held", "offered"})
@@ -174,7 +175,7 @@ def _check_alarms(verdict: Verdict, told: _Told, code: str, export: _Export) -> 
         words = f"{code}: {line['code']} of {line['origin']} {line['subject']}: {line['detail']}"
         if line["code"] in FORGOT:
             verdict.lost.append(f"acknowledged and not on the disk: {words}")
-        elif line["code"] in LIES:
+        elif line["code"] in (LIES - GARBLED if "garble" in told.faults else LIES):
             verdict.false_alarms.append(words)
 
 

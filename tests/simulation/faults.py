@@ -78,6 +78,16 @@ async def lossy(world: "World", line: Line, chance: Random) -> None:
         line.set(loss=0.0, double=0.0, reorder=0.0)
 
 
+async def garble(world: "World", line: Line, chance: Random) -> None:
+    """One end brings what its origin did not sign, streams that are not its to bring, and receipts of nobody."""
+    while True:
+        await _again(chance, 10 * HOUR_S)
+        world.count("garble")
+        line.set(garble=0.1)
+        await _again(chance, 3 * HOUR_S)
+        line.set(garble=0.0)
+
+
 # what befalls a centre --------------------------------------------------------------------------------------------
 
 
@@ -172,6 +182,7 @@ OF_A_LINE: dict[str, Callable[..., Habit]] = {
     "mute": mute,
     "slow": slow,
     "lossy": lossy,
+    "garble": garble,
 }
 OF_A_CENTRE: dict[str, Callable[..., Habit]] = {
     "crash": crash,

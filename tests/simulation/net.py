@@ -39,6 +39,7 @@ class Line:
     loss: float = 0.0
     double: float = 0.0
     reorder: float = 0.0
+    garble: float = 0.0
     pairs: "list[tuple[End, End]]" = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,7 +66,7 @@ class Line:
         self.set(is_up=False)
 
     def heal(self) -> None:
-        self.set(is_up=True, is_mute=False, delay_s=(0.005, 0.05), loss=0.0, double=0.0, reorder=0.0)
+        self.set(is_up=True, is_mute=False, delay_s=(0.005, 0.05), loss=0.0, double=0.0, reorder=0.0, garble=0.0)
 
 
 class End:
@@ -89,6 +90,8 @@ class End:
         if len(raw) > MESSAGE_BYTES:
             raise LinkError("CLOSED", "a message is too large")
         kind = str(envelope.WhichOneof("body"))
+        if self.line.garble and self.line.chance.random() < self.line.garble:
+            raw = garbled(raw, self.line.chance)
         for one in self._faulty(raw, kind):
             self._post(one)
         self.link.told(self.line.child, self.way, kind, len(raw))
@@ -151,6 +154,30 @@ class End:
         if is_told:
             self.over = True
             self.arriving.put_nowait(None)
+
+
+def garbled(raw: bytes, chance: Random) -> bytes:
+    """A message of a peer whose memory is broken, or that lies about what it brings."""
+    envelope = Envelope.FromString(raw)
+    if envelope.WhichOneof("body") == "frame":
+        frame = envelope.frame
+        match chance.randrange(4):
+            case 0:
+                frame.lane = "express"
+            case 1:
+                frame.origin = f"{frame.origin[:-1]}x"
+            case 2:
+                frame.audience = "up" if frame.audience == "parent" else "parent"
+            case _:
+                frame.frame = _flipped(frame.frame, chance)
+    elif envelope.WhichOneof("body") == "ack":
+        envelope.ack.signature = _flipped(envelope.ack.signature, chance)
+    return envelope.SerializeToString()
+
+
+def _flipped(raw: bytes, chance: Random) -> bytes:
+    place = chance.randrange(len(raw))
+    return raw[:place] + bytes([raw[place] ^ (1 << chance.randrange(8))]) + raw[place + 1 :]
 
 
 class SimLink:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from federation.ledger import UP, Lane, append, down
 from node.errors import NodeError
-from node.incident import rows, steps
-from node.incident.act import open_incident, perform
-from node.incident.value import IncidentKind, Place, Severity
+from node.incident import listing, rows, steps, view
+from node.incident.act import open_incident, perform, timeline
+from node.incident.value import IncidentKind, Place, Severity, Status
+from tests.simulation import tree
 from tests.simulation.centre import FIGURE, POISON, Post
 from tests.simulation.disk import said
 from tests.simulation.loop import Crash
@@ -21,6 +22,11 @@ FLOOD = IncidentKind("citizen.flood", "Ngập lụt", Severity.HIGH)
 LITTER = IncidentKind("citizen.litter", "Rác thải")
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 40 + b"\xff\xd9"
 _RECENT = 12
+_SEARCHES = (
+    listing.Filter(is_open=True),
+    listing.Filter(is_open=False, text="nước dâng"),
+    listing.Filter(severities=frozenset({Severity.CRITICAL}), statuses=frozenset({Status.NEW, Status.RESOLVED})),
+)
 
 
 class People:
@@ -104,20 +110,46 @@ class People:
         await self.call("open", step)
 
     async def act(self) -> None:
-        """Do one of the things that the screen offers for one of the newer incidents."""
+        """Do one of the things that the screen offers for one of the newer incidents, and now and then what not."""
         if not self.post.is_alive:
             return
+        if self.chance.random() < 0.1:
+            self.post.start.database.read(self._look)
         found = self.post.start.database.read(self._choose)
         if found is None:
             return
         incident, action, of = found
         fields = {field.name: self._fill(field, of) for field in action.fields if field.name != "note"}
+        name, version, slip = action.name, incident.version, self.chance.random()
+        if slip < 0.03:
+            version -= 1
+        elif slip < 0.06:
+            name = self.chance.choice(sorted(steps.ACTIONS))
+        elif slip < 0.08:
+            name, fields = "vanish", {}
 
         def step(session: Session, mark: str) -> None:
             desk = self.post.desk("Cán bộ")
-            perform(session, desk, incident.id, action.name, version=incident.version, fields=fields | {"note": mark})
+            perform(session, desk, incident.id, name, version=version, fields=fields | {"note": mark})
 
-        await self.call(action.name, step)
+        await self.call(name, step)
+
+    def _look(self, session: Session) -> None:
+        """Open the queue, turn its pages, and read one incident, as a screen does."""
+        cursor, wanted = None, self.chance.choice(_SEARCHES)
+        for _ in range(2):
+            page = listing.page(session, wanted, limit=3, cursor=cursor)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        post = self.post
+        look = view.Look(post.centre, post.start.registry.current, tree.territory(), post.start.clock.now())
+        for one in page.items:
+            view.incident_view(one, look)
+            [view.event_view(event, look) for event in timeline(session, one.id)]
+            [view.proof_view(proof, look) for proof in rows.proofs(session, one.id)]
+            view.actions_view(steps.possible(one, post.name, post.centre.parent), lambda who: True)
+            rows.thumbnail(session, one.id)
 
     def _choose(self, session: Session) -> Any:
         table, number = rows.incident, self.chance.random()
@@ -129,7 +161,9 @@ class People:
         if not ids:
             return None
         incident = rows.get(session, self.chance.choice(ids))
-        actions = steps.possible(incident, self.post.name, self.post.centre.parent)
+        actions = steps.possible(
+            incident, self.post.name, self.post.centre.parent, is_locked=self.post.start.context.custody_locked()
+        )
         other = session.scalar(select(func.min(table.c.number)).where(table.c.id != incident.id)) or "0"
         return (incident, self.chance.choice(actions), other) if actions else None
 

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from node.territory import Territory
 from pki import names
 from tests.fakes.authority import FakeFederation, small_federation
 from tests.fakes.clock import START
@@ -31,6 +32,12 @@ class _Drawn:
     def __call__(self, size: int) -> bytes:
         self.count += 1
         return sha256(b"simulation %d" % self.count).digest()[:size]
+
+
+@cache
+def territory() -> Territory:
+    """The demo's units; the communes of a simulation are none of them, which a screen must bear."""
+    return Territory.load(Path(__file__).parents[2] / "deploy" / "dongnai" / "territory.toml")
 
 
 @cache
