@@ -97,3 +97,19 @@ async def test_a_node_that_nobody_marked_is_unsettled_once_its_parent_knows_more
     assert district.storage.read(unsettled) == set(neighbours(district.registry.current, district.name)) - {
         province.name
     }
+
+
+async def test_what_an_older_connection_brings_after_a_newer_hello_is_not_taken(tree) -> None:
+    _, district, commune = tree
+    await district.start()
+    await commune.start(district, listen=False)
+    commune.say("in time")
+    await until(lambda: district.heard() == ["in time"])
+    district.storage.write(lambda _: district.delivery._house.current.update({commune.name: object()}))
+    commune.say("late")
+    commune.say("later")
+    await until(lambda: commune.peer(district).in_flight == 2)
+    await asyncio.sleep(0.5)
+    assert district.heard() == ["in time"]
+    await commune.restart(district)
+    await until(lambda: district.heard() == ["in time", "late", "later"])
