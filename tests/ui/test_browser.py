@@ -347,6 +347,18 @@ def test_english_keeps_page_and_filters(visit):
     watch.is_clean()
 
 
+def test_a_label_on_the_map_makes_way_for_an_incident(visit, node):
+    node.incidents = {}
+    node.add(grave(2003, place={"lat": 10.9137, "lon": 106.953}, origin=node_facts.PHUOC_TAN))
+    watch = visit()
+    page = watch.log_in()
+    label = page.locator(".map .mark").filter(has_text="Phước Tân").locator("text.name")
+    expect(label).to_have_attribute("text-anchor", "end")
+    node.change("01890000-0000-7000-8000-000000002003", place={"lat": 10.9137, "lon": 106.939})
+    expect(label).to_have_attribute("text-anchor", "start")
+    watch.is_clean()
+
+
 def test_a_centre_on_the_map_filters_the_queue(visit):
     watch = visit()
     page = watch.log_in()

@@ -45,8 +45,9 @@ export function makeMap(page) {
     drawAreas(project);
     drawEdges(placed);
     drawLeaders(placed);
-    patchList(marks, placed, (one) => one.name, createMark, updateMark);
     const spots = project ? incidents.filter((one) => one.place).map((one) => ({ ...one, at: project(one.place) })) : [];
+    const circles = [...spots.map((one) => ({ at: one.at, r: 9 })), ...placed.map((one) => ({ at: one.at, r: 17 }))];
+    patchList(marks, placed.map((one) => ({ ...one, left: leansLeft(one.at, circles) })), (one) => one.name, createMark, updateMark);
     patchList(dots, spots.filter((one) => one.at.x > 0 && one.at.x < WIDTH && one.at.y > 0 && one.at.y < HEIGHT), (one) => one.id, createDot, updateDot);
     patchList(grid, items, (one) => one.name, createCell, updateCell);
     patchList(table, items, (one) => one.name, createRow, updateRow);
@@ -95,8 +96,7 @@ export function makeMap(page) {
   function updateMark(mark, one) {
     const state = page.centreState(one);
     setAttr(mark, "transform", `translate(${one.at.x.toFixed(1)} ${one.at.y.toFixed(1)})`);
-    const left = one.at.x > WIDTH - LABEL_WIDTH;
-    for (const text of mark.querySelectorAll("text")) { setAttr(text, "x", left ? -23 : 23); setAttr(text, "text-anchor", left ? "end" : "start"); }
+    for (const text of mark.querySelectorAll("text")) { setAttr(text, "x", one.left ? -23 : 23); setAttr(text, "text-anchor", one.left ? "end" : "start"); }
     setAttr(mark, "data-tone", TONES[state]);
     setAttr(mark, "aria-pressed", page.area === one.code);
     setShape(mark.querySelector("svg"), TONES[state]);
@@ -185,6 +185,17 @@ function projection(placed, areas) {
   const project = ({ lat, lon }) => ({ x: left + (lon * squeeze - west) * scale, y: top + (north - lat) * scale });
   project.perMetre = scale / 111320;
   return project;
+}
+
+/** A label stands to the right of its mark, unless the drawing ends there or fewer circles lie on the left. */
+function leansLeft(at, circles) {
+  if (at.x > WIDTH - LABEL_WIDTH) return true;
+  if (at.x < LABEL_WIDTH) return false;
+  const covered = (way) => circles.filter(({ at: one, r }) => {
+    const along = (one.x - at.x) * way;
+    return along > 23 - r && along < LABEL_WIDTH + r - 20 && Math.abs(one.y - at.y) < 18 + r && Math.hypot(one.x - at.x, one.y - at.y) > 2;
+  }).length;
+  return covered(-1) < covered(1);
 }
 
 /** Push marks apart whose labels would lie on each other, along the shorter way, and never off the drawing. */
