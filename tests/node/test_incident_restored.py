@@ -188,8 +188,7 @@ def test_a_locked_centre_answers_for_everything_and_ends_nothing(tree, copy):
 
 def test_a_locked_receiver_does_not_decide_what_it_may_have_decided(tree, copy):
     """It accepted; the giver's request came too late; then it was put back, and hears the request before its answer."""
-    one = tree.commune.open_flood()
-    tree.carry()
+    one = tree.commune.open_litter()
     back_up(tree.district, copy)
     tree.commune.escalate(one.id)
     tree.carry()
