@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from node import audit, login
 from node.clock import Clock
 from node.errors import Forbidden, NotFound, Unauthenticated
-from node.role import PERMISSIONS, ROLE_TITLES, Permission, Principal, Role
+from node.role import PERMISSION_TITLES, PERMISSIONS, ROLE_TITLES, Permission, Principal, Role
 from node.territory import Territory
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Requires:
         principal = principal_of(connection)
         if self.permission is not None and self.permission not in principal.permissions:
             _refused(connection, principal.username, f"lacks {self.permission}")
-            raise Forbidden(f"vai trò {ROLE_TITLES[principal.role]} không có quyền {self.permission}")
+            raise Forbidden(f"vai trò {ROLE_TITLES[principal.role]} không được {PERMISSION_TITLES[self.permission]}")
         return principal
 
 

@@ -17,7 +17,7 @@ class NodeError(Exception):
     ) -> None:
         """Take the sentence for the person, the fields at fault, and members to add to the problem document."""
         super().__init__(detail or self.title)
-        self.detail = detail
+        self.detail = detail[:1].upper() + detail[1:]
         self.errors = tuple(errors)
         self.extra = dict(extra or {})
 

@@ -37,6 +37,19 @@ class Permission(StrEnum):
     TOKEN_ISSUE = "token.issue"  # noqa: S105 - a permission's name
 
 
+# after "không được": what somebody may do who has it
+PERMISSION_TITLES: Mapping[Permission, str] = {
+    Permission.INCIDENT_READ: "xem sự cố",
+    Permission.INCIDENT_ACT: "xử lý sự cố",
+    Permission.INCIDENT_APPROVE: "phê duyệt trong xử lý sự cố",
+    Permission.REPORT_READ: "xem phản ánh của người dân",
+    Permission.REPORT_IDENTITY: "xem danh tính người phản ánh",
+    Permission.LINK_READ: "xem tình trạng kết nối",
+    Permission.ACCOUNT_MANAGE: "quản lý tài khoản",
+    Permission.AUDIT_READ: "xem nhật ký kiểm toán",
+    Permission.TOKEN_ISSUE: "cấp mã tham gia cho trung tâm",
+}
+
 _OPERATOR = frozenset(
     {
         Permission.INCIDENT_READ,

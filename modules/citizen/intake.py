@@ -241,8 +241,10 @@ def _whereabouts(
             own = places.own_area(context.territory, context.centre, on)
             fault("place", places.outside_words(say, own.name if own else context.centre.title))
         return found
-    code = sent.field("area_code") or context.centre.area_code
-    found = places.named(context.territory, context.centre, code, on)
+    chosen = sent.field("area_code")
+    is_offered = not chosen or chosen in {area.code for area in places.choices(context.territory, context.centre, on)}
+    code = chosen or context.centre.area_code
+    found = places.named(context.territory, context.centre, code, on) if is_offered else None
     if found is None:
         fault("area_code", say("Xã, phường này không có trong danh sách."))
     return found

@@ -45,7 +45,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_replaced = False
+        is_replaced, is_head = False, scope["method"] == "HEAD"
+        if is_head:  # what a HEAD is told is what a GET would be told, without the body
+            scope = {**scope, "method": "GET"}
 
         async def send_guarded(message: Message) -> None:
             nonlocal is_replaced
@@ -58,6 +60,8 @@ class Guard:
                     headers.setdefault("cache-control", "no-store")
             elif is_replaced and message["type"] == "http.response.body":
                 message = {"type": "http.response.body", "body": _TOO_LARGE}
+            if is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, send_guarded)

@@ -11,21 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from node.api.wording import REFUSALS, faults
 from node.errors import Invalid, NodeError
 
 log = logging.getLogger(__name__)
 
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE}
-
-_TITLES = {
-    HTTPStatus.BAD_REQUEST: ("bad_request", "Yêu cầu không đọc được"),
-    HTTPStatus.UNAUTHORIZED: ("unauthenticated", "Chưa đăng nhập"),
-    HTTPStatus.FORBIDDEN: ("forbidden", "Không có quyền"),
-    HTTPStatus.NOT_FOUND: ("not_found", "Không tìm thấy"),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "Phương thức không được hỗ trợ"),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "Dữ liệu quá lớn"),
-    HTTPStatus.TOO_MANY_REQUESTS: ("too_many", "Quá nhiều yêu cầu"),
-}
 
 
 def install(app: FastAPI) -> None:
@@ -53,20 +44,16 @@ async def _node_error(connection: HTTPConnection, error: Exception) -> JSONRespo
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    fields = [
-        {"field": ".".join(str(part) for part in one["loc"] if part != "body"), "message": str(one["msg"])}
-        for one in error.errors()
-    ]
-    names = ", ".join(dict.fromkeys(field["field"] for field in fields))
-    return respond(Invalid(f"dữ liệu chưa hợp lệ ở: {names}", errors=fields))
+    detail, fields = faults(error.errors())
+    return respond(Invalid(detail, errors=fields))
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     status = HTTPStatus(error.status_code)
-    code, title = _TITLES.get(status, (status.phrase.lower().replace(" ", "_"), status.phrase))
-    detail = "" if error.detail == status.phrase else str(error.detail)
+    other = (status.phrase.lower().replace(" ", "_"), "Yêu cầu bị từ chối", "")
+    code, title, detail = REFUSALS.get(status, other)
     body = {"type": f"urn:lienthong:problem:{code}", "title": title, "status": int(status), "detail": detail}
     return JSONResponse({**body, "code": code}, status, error.headers, "application/problem+json")
 

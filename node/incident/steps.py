@@ -223,14 +223,25 @@ def clean(action: Action, given: Mapping[str, object]) -> dict[str, str]:
     errors = [{"field": name, "message": "không có mục này"} for name in given if name not in known]
     values: dict[str, str] = {}
     for field in action.fields:
-        value = str(given.get(field.name) if given.get(field.name) is not None else "").strip()
-        problem = text_problem(value, field.limit, required=field.required) or _kind_problem(field, value)
+        raw = given.get(field.name)
+        value = str(raw if raw is not None else "").strip()
+        problem = (
+            _type_problem(field, raw)
+            or text_problem(value, field.limit, required=field.required)
+            or _kind_problem(field, value)
+        )
         if problem:
             errors.append({"field": field.name, "message": f"{field.title}: {problem}"})
         values[field.name] = value
     if errors:
         raise Invalid("; ".join(error["message"] for error in errors), errors=errors)
     return values
+
+
+def _type_problem(field: Field, raw: object) -> str | None:
+    """Words are words: a list or an object is not written down as Python would spell it; numbers may choose."""
+    is_number = isinstance(raw, int) and not isinstance(raw, bool) and (field.kind in {"integer", "choice"})
+    return None if raw is None or isinstance(raw, str) or is_number else "phải là chữ"
 
 
 def _kind_problem(field: Field, value: str) -> str | None:

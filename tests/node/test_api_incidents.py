@@ -243,3 +243,11 @@ def test_the_territory_says_which_day_it_shows(served):
     assert by_code["26374"]["parent_code"] == "731"
     assert by_code["26179"]["approximate"]
     assert by_code["731"]["point"] is not None
+
+
+@pytest.mark.parametrize("category", [7, True, ["a"], {"a": 1}])
+def test_words_that_are_no_words_are_refused(served, opened, category):
+    one = opened()
+    answer = act(served.signed_in(), one, "triage", one.version, severity=3, category=category)
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == ["category"]

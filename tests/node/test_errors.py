@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from node import errors, journal
 from node.access import public
 from node.errors import NodeError, Stale, StorageFull
+from node.role import PERMISSION_TITLES, Permission
 
 ALL = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, NodeError)]
 
@@ -60,7 +61,7 @@ def problem(answer, status, code):
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
 def test_each_error_is_a_problem_document(kind):
     body = kind("vì thế", errors=[{"field": "x"}], extra={"more": 1}).problem()
-    assert body["detail"] == "vì thế"
+    assert body["detail"] == "Vì thế"
     assert body["errors"] == [{"field": "x"}]
     assert body["more"] == 1
     assert 400 <= body["status"] < 600
@@ -76,9 +77,42 @@ def test_operating_errors(client):
 
 def test_input_that_cannot_be(client):
     body = problem(client.get("/try/number", params={"n": "x"}), 422, "invalid")
-    assert body["errors"][0]["field"] == "query.n"
-    problem(client.get("/try/number"), 422, "invalid")
-    problem(client.post("/try/body", content=b"{", headers={"content-type": "application/json"}), 422, "invalid")
+    assert body["errors"] == [{"field": "query.n", "message": "phải là số nguyên"}]
+    assert body["detail"] == "Dữ liệu chưa hợp lệ ở: query.n"
+    body = problem(client.get("/try/number"), 422, "invalid")
+    assert body["errors"][0]["message"] == "thiếu mục này"
+    body = problem(client.get("/try/number", params={"n": 0}), 422, "invalid")
+    assert body["errors"][0]["message"] == "phải lớn hơn hoặc bằng 1"
+    broken = client.post("/try/body", content=b"{", headers={"content-type": "application/json"})
+    body = problem(broken, 422, "invalid")
+    assert body["detail"] == "Nội dung được gửi không phải JSON hợp lệ"
+    assert body["errors"] == [{"field": "body", "message": "không phải JSON hợp lệ"}]
+
+
+def test_no_word_of_the_framework_reaches_a_person(client):
+    big = client.post("/try/body", content=b"1" * 1_100_000, headers={"content-type": "application/json"})
+    for answer in (client.get("/nothing"), client.delete("/healthz"), big):
+        body = answer.json()
+        assert body["detail"]
+        assert not any(word in body["detail"] for word in ("Not", "Content", "Method", "Large"))
+
+
+def test_a_head_is_told_what_a_get_is_told_without_the_body(client):
+    for path in ("/", "/healthz", "/login", "/api/v1/centre", "/nothing", "/modules/sample/"):
+        asked, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (asked.status_code, b""), path
+        assert head.headers["content-length"] == asked.headers["content-length"]
+        assert head.headers.get("location") == asked.headers.get("location")
+    assert client.head("/api/v1/session").status_code == 401
+
+
+def test_a_missing_permission_is_named_by_what_may_not_be_done(centre):
+    answer = centre.signed_in().get("/api/v1/accounts")
+    assert problem(answer, 403, "forbidden")["detail"] == "Vai trò Cán bộ trực không được quản lý tài khoản"
+
+
+def test_every_permission_has_words():
+    assert set(PERMISSION_TITLES) == set(Permission)
 
 
 def test_what_is_not_there(client):

@@ -212,6 +212,7 @@ def test_what_is_no_form_is_refused(centre, citizen, content_type, body, status)
         ({"lat": "10.88", "lon": None}, "place"),
         ({"lat": "1e400", "lon": "106"}, "place"),
         ({"lat": None, "lon": None, "area_code": "99999"}, "area_code"),
+        ({"lat": None, "lon": None, "area_code": "731"}, "area_code"),  # known, and not on the page: no commune
         ({"urgency": "soon"}, "urgency"),
         ({"category": "citizen.flood"}, "category"),
         ({"description": "  \u200b \x00 "}, "description"),
