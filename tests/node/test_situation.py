@@ -214,7 +214,10 @@ def test_a_refusal_is_past_once_the_neighbour_is_connected_again_and_an_event_is
     refused = LinkAlarm(before, "PEER_REFUSED", province, "", "TLS_REFUSED: closed")
     forged = LinkAlarm(before, "BAD_ORIGIN_SIG", province, "", "x")
     tree.district.context.alarms = lambda: [refused, forged]
-    codes = lambda: {one["code"] for one in look(tree.district)["alarms"]}  # noqa: E731
+
+    def codes():
+        return {one["code"] for one in look(tree.district)["alarms"]}
+
     tree.district.links = [linked(province, "parent", connected=False, since=tree.clock.now())]
     assert codes() == {"PEER_REFUSED", "BAD_ORIGIN_SIG"}
     tree.district.links = [linked(province, "parent", connected=True, since=tree.clock.now())]
