@@ -12,7 +12,7 @@ from queue import Queue
 from random import Random
 from typing import Any
 
-from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, String, Table, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.util import LRUCache
@@ -100,6 +100,7 @@ class SimDatabase(Database):
         self._open: dict[int, Future[Any]] = {}
         self._count = 0
         self._is_due = False
+        self._writing: Connection | None = None
 
     def submit(self, step: Callable[[Session], Any], *, urgent: bool = False) -> Future[Any]:
         if self._closed:
@@ -123,7 +124,19 @@ class SimDatabase(Database):
     def read(self, step: Callable[[Session], Any]) -> Any:
         if self._closed:
             raise Crash
-        return super().read(step)
+        if self._writing is None:
+            return super().read(step)
+        with Session(
+            self._writing, join_transaction_mode="create_savepoint"
+        ) as session:  # asked by a step of the writer
+            return step(session)
+
+    def _steps(self, connection: Connection, *rest: Any) -> None:
+        self._writing = connection
+        try:
+            super()._steps(connection, *rest)
+        finally:
+            self._writing = None
 
     def _with_chance(self, step: Callable[[Session], Any]) -> Callable[[Session], Any]:
         def lent(session: Session) -> Any:
