@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from federation import tables
@@ -37,7 +37,7 @@ def _epochs(session: Session) -> Iterator[tuple[str, bytes]]:
     stream, frame = tables.stream.c, tables.frame.c
     rows = session.execute(
         select(stream.origin, stream.lane, stream.audience, frame.epoch, frame.raw)
-        .where(frame.pos > stream.floor)
+        .where(func.length(frame.raw) > 0)  # else its bytes were given up, because they are safe above
         .join_from(tables.frame, tables.stream, frame.stream_id == stream.id)
         .order_by(stream.id, frame.pos)
     )
