@@ -213,7 +213,7 @@ def _check_frames(verdict: Verdict, told: _Told, read: Mapping[str, _Export]) ->
                 if theirs != ours[: len(theirs)]:
                     verdict.phantom.append(f"{receiver} holds other frames of {stream} than its origin")
             rids = Counter(rid for line in frames for rid in line["records"])
-            if not told.faults & SETS_BACK:  # after those a record may stand in a second frame
+            if not told.faults & (SETS_BACK | {"repeat"}):  # after those a record may stand in a second frame
                 verdict.doubled += [f"{stream}: record {rid} in {n} frames" for rid, n in rids.items() if n > 1]
 
 

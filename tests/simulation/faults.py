@@ -151,6 +151,14 @@ async def poison(world: "World", post: Post, chance: Random) -> None:
         await world.people[post.code].say_poison()
 
 
+async def repeat(world: "World", post: Post, chance: Random) -> None:
+    """A centre says old records again under their rids, in new frames."""
+    while True:
+        await _again(chance, 3 * HOUR_S)
+        world.count("repeat")
+        await world.people[post.code].repeat()
+
+
 async def child_restore(world: "World", post: Post, chance: Random) -> None:
     """A commune is set back to an earlier copy of its disk."""
     if world.is_commune(post.code):
@@ -192,8 +200,12 @@ OF_A_CENTRE: dict[str, Callable[..., Habit]] = {
     "poison": poison,
 }
 ALL: Sequence[str] = (*OF_A_LINE, *OF_A_CENTRE)
-# These are asked for by name: what an earlier copy of a disk forgot, the neighbours give back.
-SETS_BACK: dict[str, Callable[..., Habit]] = {"child-restore": child_restore, "parent-restore": parent_restore}
+# What an earlier copy of a disk forgot, the neighbours give back; then a record may stand in two frames.
+SETS_BACK: dict[str, Callable[..., Habit]] = {
+    "child-restore": child_restore,
+    "parent-restore": parent_restore,
+    "repeat": repeat,
+}
 
 
 def habits(world: "World", names: Sequence[str]) -> list[Habit]:

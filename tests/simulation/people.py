@@ -1,14 +1,19 @@
 """What people do at a centre, each act with a mark of its own, written down before it and after it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from federation import tables
+from federation.frame import StreamKey, parse_frame
 from federation.ledger import UP, Lane, append, down
+from federation.removal import wait_again
+from federation.storage import touch
 from node.errors import NodeError
 from node.incident import listing, rows, steps, view
 from node.incident.act import open_incident, perform, timeline
@@ -71,6 +76,31 @@ class People:
     async def say_poison(self) -> None:
         """State something that those above cannot apply before they are mended."""
         await self.call("poison", lambda session, mark: self._say(session, mark, Lane.REGULAR, UP), prefix=POISON)
+
+    async def repeat(self) -> None:
+        """Say an old figure once more, under its rid, as a centre may that forgot having said it."""
+
+        def step(session: Session) -> None:
+            record, frame, stream = tables.record, tables.frame, tables.stream
+            columns = (record.c.rid, record.c.position, frame.c.raw, stream.c.lane, stream.c.audience)
+            query = (
+                select(*columns)
+                .join(frame, (frame.c.stream_id == record.c.stream_id) & (frame.c.pos == record.c.pos))
+                .join(stream, stream.c.id == record.c.stream_id)
+                .where(stream.c.origin == self.post.name, stream.c.lane != Lane.URGENT.value)
+                .order_by(record.c.stream_id, record.c.pos, record.c.position)
+            )
+            found = session.execute(query).all()
+            if found:
+                row = self.chance.choice(found)
+                raw = parse_frame(bytes(row.raw)).records[row.position]
+                session.execute(delete(record).where(record.c.rid == row.rid))
+                wait_again(session.connection(), StreamKey(self.post.name, row.lane, row.audience), [raw])
+                touch(session)
+
+        if self.post.is_alive:
+            with contextlib.suppress(NodeError, Crash):
+                await asyncio.wrap_future(self.post.start.database.submit(step))
 
     async def tell_a_child(self) -> None:
         """Send something down to one child."""

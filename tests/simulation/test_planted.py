@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import insert
 
+from federation import tables
 from federation.intake import Intake
 from federation.receipt import Ack
 from tests.simulation.checker import judge
@@ -11,6 +13,9 @@ from tests.simulation.world import Plan, simulate
 
 SEEDS = range(1, 21)
 ROUGH = Plan(days=0.1, children=3, busy=15, up_s=60, down_s=1200, faults=("weather", "cut", "crash", "failpoint"))
+
+
+REPEATING = Plan(days=0.2, children=2, busy=6, up_s=120, down_s=1800, faults=("weather", "repeat"))
 
 
 class EagerIntake(Intake):
@@ -32,6 +37,11 @@ class EagerIntake(Intake):
         return await super()._take(lane, arrivals)
 
 
+def assert_holds(seed, plan):
+    honest = simulate(seed, plan)
+    assert judge(honest.history, honest.exports).words() == []
+
+
 def first_found(plan):
     """The verdict over the first seed that shows something, and that seed."""
     for seed in SEEDS:
@@ -49,5 +59,22 @@ def test_an_acknowledgement_before_the_commit_is_found(monkeypatch):
     assert seed is not None
     assert any(words.startswith("acknowledged and not on the disk") for words in verdict.lost)
     monkeypatch.undo()
-    honest = simulate(seed, ROUGH)
-    assert judge(honest.history, honest.exports).words() == []
+    assert_holds(seed, ROUGH)
+
+
+def forgetful_register(connection, chain, records):
+    place = {"origin_no": chain.origin_no, "stream_id": chain.id, "pos": chain.pos}
+    values = [place | {"rid": rid, "position": index} for rid, index in records]
+    if values:
+        connection.execute(insert(tables.record).prefix_with("OR REPLACE"), values)
+
+
+@pytest.mark.timeout(600)
+def test_a_receiver_that_does_not_look_at_rids_is_found(monkeypatch):
+    monkeypatch.setattr("federation.effects._applied", lambda *_: set())
+    monkeypatch.setattr("federation.chain.register", forgetful_register)
+    seed, verdict = first_found(REPEATING)
+    assert seed is not None
+    assert verdict.doubled
+    monkeypatch.undo()
+    assert_holds(seed, REPEATING)
