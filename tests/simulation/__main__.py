@@ -15,6 +15,7 @@ from tests.simulation.runs import Order, carry_out, total
 from tests.simulation.world import Plan
 
 _TRACED = 2
+_MORE = {2: ("child-restore", "repeat"), 0: ("parent-restore", "repeat")}
 _SHOWN = ("lost", "doubled", "out_of_order", "undetected_forks", "custody", "false_alarms")
 
 
@@ -28,10 +29,14 @@ def seeds_of(text: str) -> list[int]:
 
 
 def faults_of(seed: int, wish: str | None) -> list[str]:
-    """Where no disk is set back the judge is stricter, so both are tried in turn."""
+    """Where no disk is set back the judge is stricter, so both are tried in turn.
+
+    A centre and the one above it are not set back in one run: what only the province still holds then does not come
+    back by itself, which docs/protocol.md says.
+    """
     if wish is not None:
         return [name for name in wish.split(",") if name]
-    return [*faults.ALL, *(faults.SETS_BACK if seed % 2 == 0 else ())]
+    return [*faults.ALL, *_MORE.get(seed % 4, ())]
 
 
 def say(line: str) -> None:
