@@ -12,11 +12,11 @@ signed, so that every ancestor verifies the origin itself.
 number) with its hash shows gaps and forks, and the record's own id shows that an effect has happened already. Whatever
 a link loses, doubles or reorders, the receiver's cursor moves over a chain without holes, and the sender resumes there.
 
-**After a restore.** A centre that was put back to a backup, set back with its machine, or cloned, holds less of its own
-chains than its neighbours do. They give it back what it signed (`recovery`, `restitution`); what it wrote since keeps its
-ids and is signed again behind that, in an epoch that nobody used. A hello closes everything that came before it. Until
-each neighbour has told (`settlement`) the centre knows that it does not know; and what a fenced clone had not delivered
-waits for a person (`quarantine`).
+**After a restore.** A centre that was put back to a backup, set back with its machine, or cloned, holds less of its
+own chains than its neighbours do. They give it back what it signed (`recovery`, `restitution`); what it wrote since
+keeps its ids and is signed again behind that, in an epoch that nobody used. A hello closes everything that came
+before it. Until each neighbour has told (`settlement`) the centre knows that it does not know; and what a fenced
+clone had not delivered waits for a person (`quarantine`).
 
 **Where the steps run.** Everything that decides is a plain function over bytes or over a database session; `session`,
 `delivery` and `grpc_link` are the only files that wait. Verification runs in a thread, commits belong to the storage's
