@@ -100,7 +100,8 @@ class SimDatabase(Database):
         self._open: dict[int, Future[Any]] = {}
         self._count = 0
         self._is_due = False
-        self._writing: Connection | None = None
+        self._writing: Connection | None = None  # one connection serves all, so who asks meanwhile shares it
+        self._reading: Session | None = None
 
     def submit(self, step: Callable[[Session], Any], *, urgent: bool = False) -> Future[Any]:
         if self._closed:
@@ -124,12 +125,21 @@ class SimDatabase(Database):
     def read(self, step: Callable[[Session], Any]) -> Any:
         if self._closed:
             raise Crash
+        if self._reading is not None:  # asked by another reader
+            return step(self._reading)
         if self._writing is None:
-            return super().read(step)
+            return super().read(lambda session: self._read_in(session, step))
         with Session(
             self._writing, join_transaction_mode="create_savepoint"
         ) as session:  # asked by a step of the writer
             return step(session)
+
+    def _read_in(self, session: Session, step: Callable[[Session], Any]) -> Any:
+        self._reading = session
+        try:
+            return step(session)
+        finally:
+            self._reading = None
 
     def _steps(self, connection: Connection, *rest: Any) -> None:
         self._writing = connection
