@@ -22,6 +22,7 @@ ALARM_TITLES: Mapping[str, str] = {
     "PARKED": "Bản ghi chưa áp dụng được, đã giữ lại",
     "PARENT_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
     "CHILD_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
+    "PRUNED": "{peer} thiếu dữ liệu đã báo là an toàn với {me}",
     "GIVEN_BACK": "Đã nhận lại dữ liệu của mình từ trung tâm khác",
     "LATE_EPOCH": "Dữ liệu của phiên cũ đến muộn, đã giữ làm chứng cứ",
     "FENCED": "Một phiên khác mang tên trung tâm này đã chiếm kết nối",

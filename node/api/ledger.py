@@ -14,9 +14,7 @@ from node.proof import COPIES_FILE, mend_here, read_copies
 
 local_router = APIRouter(prefix="/local/v1/ledger", tags=["local"], dependencies=[Depends(public)])
 
-_ASKED = (
-    "the child that delivered it is asked when it next comes, within a minute; verify again then"
-)
+_ASKED = "the child that delivered it is asked when it next comes, within a minute; verify again then"
 
 
 class Damage(BaseModel):
