@@ -14,6 +14,8 @@ from node.errors import NodeError, StorageFull, Unavailable
 _SQLITE_LOST = {"SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_CORRUPT", "SQLITE_NOTADB"}
 _POSTGRES_DISK_FULL = "53100"
 _LEDGER_LOCK = 0x4C54_0001  # one writer per PostgreSQL database, whoever started it
+_LOCK_PATIENCE = "5s"
+_LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 
 READERS = 12
 
@@ -118,8 +120,22 @@ def _reader_pragmas(raw: sqlite3.Connection, _record: object) -> None:
 def _only_writer(raw: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is an extra
     with raw.cursor() as cursor:
         cursor.execute("SET synchronous_commit = on")
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (_LEDGER_LOCK,))
-        held = cursor.fetchone()[0]
+        # A server lets go of the lock of a process that has just ended a moment after it ended.
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_LOCK_PATIENCE,))
+        held = _takes_the_lock(cursor)
+        if not held:
+            raw.rollback()
+        cursor.execute("RESET lock_timeout")
     raw.commit()
     if not held:
         raise Unavailable("another process writes in this PostgreSQL database")
+
+
+def _takes_the_lock(cursor: Any) -> bool:  # noqa: ANN401 - psycopg is an extra
+    try:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (_LEDGER_LOCK,))
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
