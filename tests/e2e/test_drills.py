@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(600)]
 TOP = Path(__file__).resolve().parents[2]
 
 
@@ -24,7 +25,6 @@ def may_mount():
     return bool(tried) and tried.returncode == 0
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(not may_mount(), reason="this system lets nobody make a user namespace to mount a small disk in")
 def test_a_full_disk_refuses_plainly_takes_what_is_grave_and_recovers_alone(tmp_path) -> None:
     status, said = drill("disk-full", tmp_path / "d")
@@ -35,7 +35,6 @@ def test_a_full_disk_refuses_plainly_takes_what_is_grave_and_recovers_alone(tmp_
     assert (status, said["ok"]) == (0, True), said
 
 
-@pytest.mark.timeout(600)
 def test_clocks_that_jump_ring_and_move_no_record(tmp_path) -> None:
     status, said = drill("clock-skew", tmp_path / "c")
     assert (said["lost"], said["doubled"], said["order_kept"]) == (0, 0, True), said

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(600)]
 REPOSITORY = Path(__file__).parents[2]
 
 
