@@ -15,7 +15,7 @@ from tests.simulation.runs import Order, carry_out, total
 from tests.simulation.world import Plan
 
 _TRACED = 2
-_MORE = {2: ("child-restore", "repeat"), 0: ("parent-restore", "repeat")}
+_MORE = {2: ("child-restore",), 3: ("repeat",), 0: ("parent-restore",)}
 _SHOWN = ("lost", "doubled", "out_of_order", "undetected_forks", "custody", "false_alarms")
 
 
