@@ -159,12 +159,12 @@ class Story:
     async def the_commune_shows_what_waits(self, page):
         await page.get_by_role("link", name="Tình hình").click()
         row = page.locator(".links tbody tr").filter(has_text="OC thành phố Biên Hòa")
-        await expect(row).to_contain_text("Mất nối", timeout=PATIENCE_MS)
+        await expect(row).to_contain_text("Mất kết nối", timeout=PATIENCE_MS)
         await expect(row.locator(".waiting")).not_to_have_text("0", timeout=PATIENCE_MS)
 
     async def the_province_shows_the_dead_district(self, page):
         row = page.locator(".links tbody tr").filter(has_text="OC thành phố Biên Hòa")
-        await expect(row).to_contain_text("Mất nối", timeout=PATIENCE_MS)
+        await expect(row).to_contain_text("Mất kết nối", timeout=PATIENCE_MS)
 
     async def it_is_there_once(self, page):
         site = self.federation.sites[PROVINCE]
