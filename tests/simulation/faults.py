@@ -129,7 +129,7 @@ async def disk_full(world: "World", post: Post, chance: Random) -> None:
         await _again(chance, 24 * HOUR_S)
         world.count("disk-full")
         post.disk.fill()
-        await _again(chance, 3 * HOUR_S)
+        await _again(chance, HOUR_S / 2)
         post.disk.clear()
 
 
