@@ -10,6 +10,7 @@ syncs is the order in which things happened.
 import argparse
 import asyncio
 import hashlib
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from random import Random
@@ -116,6 +117,7 @@ def promise_before_commit(database: Database) -> None:
         if done:
             task.future.set_result(task.value)
             task.future = Future()
+            time.sleep(0.003)  # whoever waits goes on before the commit, not only perhaps
         return done
 
     database._step = step

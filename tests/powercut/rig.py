@@ -33,6 +33,8 @@ class Wishes:
     plant: str | None = None
     marks: int = 250
     cuts_a_life: int = 25
+    after: str | None = None
+    """Cut only just after notes that begin with this word, and everybody loses all that was not synced."""
     tell: Callable[[str], None] = print
 
 
@@ -135,7 +137,7 @@ class _Life:
         log = self._live(base)
         verdict.events += len(log)
         verdict.syncs += sum(one.kind is Kind.SYNC for one in log)
-        cuts = sorted((_choose(log, random) for _ in range(count)), key=lambda cut: cut.at)
+        cuts = sorted((_choose(log, random, self.wishes.after) for _ in range(count)), key=lambda cut: cut.at)
         disk, done = Disk(base), 0
         promises = promises.copy()
         going_on = random.randrange(count)
@@ -186,8 +188,11 @@ class _Life:
         return list(events.read(log))
 
 
-def _choose(log: list[Event], random: Random) -> _Cut:
+def _choose(log: list[Event], random: Random, after: str | None) -> _Cut:
     """A moment, every second time just after a promise, and who loses what of the unsynced."""
+    if after:
+        notes = [number for number, event in enumerate(log) if event.kind is Kind.NOTE and _word(event) == after]
+        return _Cut(random.choice(notes) + 1, dict.fromkeys((CHILD, PARENT), Loss.ALL))
     at = random.randint(1, len(log))
     if random.random() < 0.5:
         notes = [number for number, event in enumerate(log) if event.kind is Kind.NOTE]
@@ -196,6 +201,10 @@ def _choose(log: list[Event], random: Random) -> _Cut:
     for code in random.choice(((CHILD,), (PARENT,), (CHILD, PARENT), (CHILD, PARENT))):
         losses[code] = random.choice((Loss.ALL, Loss.TAIL, Loss.SECTORS))
     return _Cut(at, losses)
+
+
+def _word(note: Event) -> str:
+    return note.data.decode().partition(" ")[0]
 
 
 def _words(losses: dict[str, Loss]) -> str:

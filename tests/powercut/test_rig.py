@@ -32,12 +32,12 @@ def test_a_database_that_does_not_sync_is_seen_to_lose(synchronous: str) -> None
 
 
 def test_a_promise_before_the_commit_is_seen() -> None:
-    verdict = cut(8, plant="early-promise")
+    verdict = cut(8, plant="early-promise", after="kept")
     assert not verdict.ok
     assert verdict.counts["lost_writes"] > 0
 
 
 def test_a_receipt_before_the_commit_is_seen() -> None:
-    verdict = cut(8, plant="early-ack")
+    verdict = cut(8, plant="early-ack", after="ack")
     assert not verdict.ok
     assert verdict.counts["lost_acks"] > 0
