@@ -214,3 +214,29 @@ quarantine = Table(
     Column("decided_at_us", BigInteger),
     Column("decision", String(16), nullable=False),
 )
+
+# Which own frames' bytes were given up, a step a row, under this centre's signature: their places stay provable.
+given_up = Table(
+    "federation_given_up",
+    metadata,
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("first_pos", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_pos", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("peer", String(80), nullable=False),
+    Column("key_id", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+)
+
+# Each restore of this node. It is over once its report is written; `passed_over` names neighbours that a person did not
+# wait for, one a line.
+restore = Table(
+    "federation_restore",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("begun_at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("passed_over", Text, nullable=False, server_default=""),
+    Column("report", Text, nullable=False, server_default=""),
+    Column("signature", LargeBinary(64)),
+)
