@@ -9,22 +9,29 @@
 Every centre gets `<folder>/<code>/` with `keys/` inside, as a node has it.
 """
 
+import atexit
 import datetime as dt
-from collections.abc import Sequence
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki import encoding, enrol, profile
+from pki import encoding, enrol, names, profile
 from pki.authority import Authority, create_issuing, create_root
 from pki.enrol_token import parse_token
 from pki.gate import Gate
 from pki.keystore import Keystore
 from pki.registry import Registry, RegistryFile
+from pki.statement import CentreEntry
 
 # (code, title, tier, code of the parent)
 DONG_NAI = (
@@ -98,6 +105,47 @@ class FakeFederation:
         self.plan(code, title, tier, parent)
         return self.enrol(code)
 
+    def join_many(self, centres: Iterable[tuple[str, str, str, str]]) -> None:
+        """As `join` for each, with one new registry for all of them: a hundred centres take a second, not a minute."""
+        signer = self.issuing_signer()
+        found: list[tuple[CentreEntry, dict[str, bytes]]] = []
+        for code, title, tier, parent in centres:
+            tls_key, sign_key = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
+            name = self.names[code] = names.mint_name()
+            auth = profile.auth_certificate(tls_key.public_key(), name, signer, self.now)
+            sign = profile.sign_certificate(sign_key.public_key(), name, signer, self.now)
+            entry = CentreEntry(
+                name=name,
+                code=code,
+                title=title,
+                tier=tier,
+                parent=self.names[parent],
+                state="active",
+                since=self.now,
+                sign_certificates=(encoding.der(sign),),
+                auth_keys=(encoding.spki_sha256(tls_key.public_key()),),
+            )
+            issuing = encoding.pem(signer.certificate)
+            keys = {
+                "tls.key": encoding.key_pem(tls_key),
+                "tls.pem": encoding.pem(auth) + issuing,
+                "sign.key": encoding.key_pem(sign_key),
+                "sign.pem": encoding.pem(sign),
+                "root.pem": self.root_pem,
+                "issuing.pem": issuing,
+                "identity.json": json.dumps({"name": name, "code": code, "tier": tier}).encode(),
+            }
+            found.append((entry, keys))
+        before = self.registry
+        raw = self.authority._publish(before, (*before.centres, *(entry for entry, _ in found)), self.now)
+        for entry, keys in found:
+            folder = self.home(entry.code) / "keys"
+            folder.mkdir(mode=0o700, parents=True)
+            self.home(entry.code).chmod(0o700)
+            for name, content in {**keys, "registry.signed": raw}.items():
+                (folder / name).write_bytes(content)
+                (folder / name).chmod(0o600)
+
     def issuing_signer(self) -> profile.Signer:
         """The real issuing CA, for tests that forge: everything it signs is validly signed."""
         folder = self.folder / "authority"
@@ -155,15 +203,51 @@ def empty_federation(folder: Path, now: dt.datetime | None = None, title: str = 
     )
 
 
+@contextmanager
+def unsynced() -> Iterator[None]:
+    """Keys made here need not survive a power cut: nobody waits for the disk."""
+    with mock.patch("os.fsync"):
+        yield
+
+
+_made: dict[tuple[object, ...], tuple[Path, dt.datetime]] = {}
+
+
 def small_federation(
     folder: Path,
     now: dt.datetime | None = None,
     centres: Sequence[tuple[str, str, str, str | None]] = DONG_NAI,
+    *,
+    foreign: bool = False,
 ) -> FakeFederation:
-    """A federation whose centres have all enrolled."""
-    federation = empty_federation(folder / "federation", now)
-    for code, title, tier, parent in centres:
-        federation.plan(code, title, tier, parent)
-    for code, *_ in centres:
-        federation.enrol(code)
-    return federation
+    """A federation whose centres have all enrolled.
+
+    Whoever asks for the same centres again gets a copy: the same root, names and keys in a folder of its own. A
+    `foreign` one has nothing in common with any other.
+    """
+    asked = (now, tuple(centres))
+    if foreign or asked not in _made:
+        made = _enrolled(Path(tempfile.mkdtemp(prefix="lt-federation-")), now, centres)
+        if not foreign:
+            _made[asked] = made
+    else:
+        made = _made[asked]
+    source, since = made
+    target = folder / "federation"
+    shutil.copytree(source, target, copy_function=shutil.copy)
+    authority = Authority.load(target / "authority")
+    names = {one.code: one.name for one in authority.registry.centres}
+    return FakeFederation(folder=target, now=since, authority=authority, names=names)
+
+
+def _enrolled(
+    folder: Path, now: dt.datetime | None, centres: Sequence[tuple[str, str, str, str | None]]
+) -> tuple[Path, dt.datetime]:
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with unsynced():
+        federation = empty_federation(folder / "federation", now)
+        for code, title, tier, parent in centres:
+            federation.plan(code, title, tier, parent)
+        for code, *_ in centres:
+            federation.enrol(code)
+    return federation.folder, federation.now

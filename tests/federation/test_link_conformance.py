@@ -165,7 +165,7 @@ async def _send_and_listen_to_the_end(channel: Channel, envelope: Envelope) -> N
 def dressed(node: Node, what: str, tmp_path) -> Node:
     """The node in validly signed material that is not right for it."""
     if what == "foreign root":
-        keys = small_federation(tmp_path / "elsewhere", centres=FIVE).keystore(node.code)
+        keys = small_federation(tmp_path / "elsewhere", centres=FIVE, foreign=True).keystore(node.code)
         chain, key = keys.tls_chain_pem, keys.tls_key_pem
     elif what == "expired":
         now = node.federation.now

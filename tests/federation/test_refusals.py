@@ -39,7 +39,7 @@ def error_of(node: Node, province: Node) -> tuple[str, str]:
 async def test_a_node_of_another_federation_is_refused_and_each_side_says_so(
     tmp_path: Path, province, nodes, federation: FakeFederation
 ) -> None:
-    foreign = small_federation(tmp_path / "elsewhere", centres=FIVE)
+    foreign = small_federation(tmp_path / "elsewhere", centres=FIVE, foreign=True)
     stranger = Node(foreign, "731")
     try:
         await dial(stranger, province)

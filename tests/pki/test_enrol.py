@@ -339,7 +339,7 @@ def test_an_offer_with_the_relays_own_sealing_key(land: FakeFederation) -> None:
 
 
 def test_an_offer_of_another_root(land: FakeFederation, tmp_path: Path) -> None:
-    other = small_federation(tmp_path / "other", centres=THREE_TIERS)
+    other = small_federation(tmp_path / "other", centres=THREE_TIERS, foreign=True)
     assert refused(enrol.begin, token_of(land), offer_of(other), land.now).code == "WRONG_ROOT"
     mixed = replace(offer_of(other), root=offer_of(land).root)
     assert refused(enrol.begin, token_of(land), mixed, land.now).code == "BAD_CHAIN"
@@ -354,7 +354,7 @@ def test_answers_that_lie_leave_no_keys(land: FakeFederation, tmp_path: Path) ->
     sealed = land.authority.enrol(attempt.sealed_request, land.now)
     context = request.answer_context(attempt.sealed_request)
     true = request.decode_answer(unseal(sealed, attempt.reply_key, context))
-    member, other = land.keystore("26374"), small_federation(tmp_path / "other", centres=THREE_TIERS)
+    member, other = land.keystore("26374"), small_federation(tmp_path / "other", centres=THREE_TIERS, foreign=True)
     signer = land.issuing_signer()
     sibling = profile.sign_certificate(attempt.sign_key.public_key(), land.name("26374"), signer, land.now)
     lies = {

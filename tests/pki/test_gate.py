@@ -56,7 +56,7 @@ def test_a_forged_chain_that_is_right_in_everything_is_let_in(land: FakeFederati
 
 
 def test_chain_of_another_federation(land: FakeFederation, tmp_path) -> None:
-    other = small_federation(tmp_path, centres=THREE_TIERS)
+    other = small_federation(tmp_path, centres=THREE_TIERS, foreign=True)
     assert refused(land, other.keystore("26374").tls_chain_pem) == "BAD_CHAIN"
     # Even one that bears our name and brings our issuing CA along.
     chain, _ = other.forged_chain(names=[dns(land.name("26374"))], key=key_of(land, "26374"))

@@ -126,7 +126,7 @@ def test_clock_in_the_past(land: FakeFederation) -> None:
 
 
 def test_wrong_root(land: FakeFederation, tmp_path: Path) -> None:
-    other = small_federation(tmp_path / "other", centres=THREE_TIERS)
+    other = small_federation(tmp_path / "other", centres=THREE_TIERS, foreign=True)
     keys = land.home("26374") / "keys"
     write_private(keys / "root.pem", other.root_pem)
     assert any("wrong root" in line for line in diagnose(Keystore.load(keys), land.now, land.registry))
@@ -134,7 +134,7 @@ def test_wrong_root(land: FakeFederation, tmp_path: Path) -> None:
 
 
 def test_unknown_revoked_and_replaced(land: FakeFederation, tmp_path: Path) -> None:
-    other = small_federation(tmp_path / "other", centres=DONG_NAI[:1])
+    other = small_federation(tmp_path / "other", centres=DONG_NAI[:1], foreign=True)
     keystore = land.keystore("26374")
     assert "does not know" in diagnose(keystore, land.now, other.registry)[0]
     land.enrol("26374")

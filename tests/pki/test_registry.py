@@ -107,7 +107,7 @@ def test_what_cannot_be_planned(land: FakeFederation) -> None:
 
 
 def test_registry_of_another_federation(land: FakeFederation, tmp_path: Path) -> None:
-    other = small_federation(tmp_path / "other", centres=THREE_TIERS)
+    other = small_federation(tmp_path / "other", centres=THREE_TIERS, foreign=True)
     assert refused(Registry.verified, other.authority.registry_raw, land.root_pem).code == "BAD_REGISTRY"
     assert refused(land.registry_file("731").offer, other.authority.registry_raw).code == "BAD_REGISTRY"
 
@@ -132,7 +132,7 @@ def test_registry_signed_by_another_key(land: FakeFederation) -> None:
 def test_a_stolen_registry_key_forges_nobodys_records(land: FakeFederation, tmp_path: Path) -> None:
     """It can sign a list, but each sign certificate in it must come from the issuing CA and name its bearer."""
     entry = land.registry.centre(land.name("26374"))
-    other = small_federation(tmp_path / "other", centres=THREE_TIERS)
+    other = small_federation(tmp_path / "other", centres=THREE_TIERS, foreign=True)
     sibling = land.keystore("731").sign_certificate
     auth = encoding.der(x509.load_pem_x509_certificate(land.keystore("26374").tls_chain_pem))
     for certificate, code in (
