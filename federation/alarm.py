@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.orm import Session
 
 from federation import tables
@@ -54,3 +54,9 @@ def latest(session: Session, limit: int = 100) -> list[LinkAlarm]:
     """The newest alarms first."""
     rows = session.connection().execute(_NEWEST.limit(limit))
     return [LinkAlarm(from_us(row.at_us), row.code, row.peer, row.origin, row.detail) for row in rows]
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How often each code rang since the node was founded."""
+    query = select(_alarm.c.code, func.count()).group_by(_alarm.c.code)
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -14,13 +14,16 @@ from node import inbound, links, presence, proof, timekeeping
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
+from node.api.node_health import metrics_application
 from node.catalog import MODULES, Catalog, load
 from node.clock import Clock, SystemClock
 from node.context import NodeContext
 from node.database import Database, migrate
 from node.folder import FolderLock, prepare_folder
+from node.health import Instruments
 from node.histories import owners
 from node.job import Job, JobRunner, Round, on_writer
+from node.metrics import registry_of
 from node.pace import Pace
 from node.settings import Settings
 from node.standing import own_centre
@@ -126,9 +129,13 @@ class Node:
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]
         self.jobs = JobRunner(rounds, context.clock)
+        instruments = Instruments(context, self.keystore, self.jobs.states, ballast_bytes=BALLAST_BYTES)
         self.app = public_application(context)
         self.local_app = local_application()
-        for app in (self.app, self.local_app):
+        self.metrics_app = metrics_application()
+        for app in (self.app, self.local_app, self.metrics_app):
+            app.state.instruments = instruments
+            app.state.metrics = registry_of(context.centre, instruments)
             app.state.node, app.state.delivery, app.state.live = context, self.delivery, self.live
             app.state.enrolment, app.state.jobs = self.desk, self.jobs
             app.state.copies, app.state.wants = self.copies, self.wants

@@ -14,10 +14,13 @@ from federation.tls_log import HandshakeLog
 from node.app import Node
 from node.errors import NodeError
 from node.local import listen_locally
+from node.settings import manager_from_environment
+from node.watchdog import Progress, Watchdog
 
 log = logging.getLogger(__name__)
 
 GRACE_S = 5
+IDLE_SIGN_S = 30.0
 LARGEST_MESSAGE = 64 * 1024
 
 
@@ -82,10 +85,13 @@ async def serve(node: Node) -> None:
         if address:
             bind(address, key).close()
     local = listen_locally(settings.socket)
+    servers = {server(node.app): public, server(node.local_app): local}
+    if settings.metrics.listen:
+        servers[server(node.metrics_app)] = bind(settings.metrics.listen, "metrics.listen")
     with HandshakeLog(lambda line: _note_refused(node, line)):
         await node.start()
         try:
-            await _answer({server(node.app): public, server(node.local_app): local}, node, stop)
+            await _answer(servers, node, stop)
         finally:
             settings.socket.unlink(missing_ok=True)
             await node.stop()
@@ -96,13 +102,28 @@ async def _answer(servers: Mapping[Server, socket.socket], node: Node, stop: asy
     facts = {"centre": node.context.centre.title, "http": node.context.settings.http.listen}
     tasks = [asyncio.create_task(one.serve([opened])) for one, opened in servers.items()]
     log.info("serving", extra=facts)
+    signs = _watch(node)
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
     log.info("stopping", extra=facts)
     ended.cancel()
     for one in servers:
         one.should_exit = True
+    for task in signs:
+        task.cancel()
     await asyncio.gather(*tasks)
+    await asyncio.gather(*signs, return_exceptions=True)
+
+
+def _watch(node: Node) -> list[asyncio.Task[None]]:
+    """Give signs of progress where a service manager wants them."""
+    address, within_s = manager_from_environment()
+    if not address:
+        return []
+    context = node.context
+    progress = Progress(context.database, context.peers, context.clock)
+    watchdog = Watchdog(address, within_s / 3 or IDLE_SIGN_S, progress, context.clock)
+    return [asyncio.create_task(watchdog.run(), name="watchdog")]
 
 
 def _note_refused(node: Node, line: str) -> None:

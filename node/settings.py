@@ -154,6 +154,21 @@ class ParentSection(Section):
     )
 
 
+class MetricsSection(Section):
+    """Where a collector such as Prometheus reads how the node is; nothing listens unless it is asked for."""
+
+    listen: Address | None = Field(
+        default=None, description="host:port of /metrics, on this machine only; plain HTTP, no sign-in."
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _near(cls, value: str | None) -> str | None:
+        if value and not is_loopback(value):
+            raise ValueError("is no loopback address; put a proxy that knows the collector in front")
+        return value
+
+
 class AuthoritySection(Section):
     """The issuing authority, at the one centre that has it."""
 
@@ -206,6 +221,7 @@ class Settings(BaseSettings):
     territory: TerritorySection
     modules: ModulesSection = ModulesSection()
     presence: PresenceSection = PresenceSection()
+    metrics: MetricsSection = MetricsSection()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -271,6 +287,12 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """URL of the database, the default filled in."""
         return self.database.url or f"sqlite:///{self.node.folder / 'node.db'}"
+
+
+def manager_from_environment() -> tuple[str, float]:
+    """Give systemd's notification socket, and within how many seconds it wants a sign; empty and 0 without systemd."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    return os.environ.get("NOTIFY_SOCKET", ""), int(microseconds) / 1e6 if microseconds.isdigit() else 0.0
 
 
 def clock_file_from_environment() -> str:

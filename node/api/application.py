@@ -14,6 +14,7 @@ from node.api import (
     links,
     live,
     modules,
+    node_health,
     problem,
     restores,
     session,
@@ -25,8 +26,14 @@ from node.context import NodeContext
 from node.page import STATIC
 from node.version import VERSION
 
-ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, territory, docs, live)
-LOCAL_ROUTERS = (accounts.local_router, ledger.local_router, restores.local_router, tokens.local_router)
+ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, node_health, territory, docs, live)
+LOCAL_ROUTERS = (
+    accounts.local_router,
+    ledger.local_router,
+    node_health.local_router,
+    restores.local_router,
+    tokens.local_router,
+)
 
 
 def public_application(context: NodeContext) -> FastAPI:

@@ -4,9 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
+from federation.peer import PeerState
 from node.access import Permission, require
 from node.context import NodeContext
 from node.incident.view import centre_title
+from pki.registry import Registry
 
 router = APIRouter(prefix="/api/v1/links", tags=["links"], dependencies=[Depends(require(Permission.LINK_READ))])
 
@@ -18,23 +20,25 @@ def links(request: Request) -> dict[str, Any]:
 
 
 def links_view(context: NodeContext) -> list[dict[str, Any]]:
-    """The neighbours as a screen shows them; what waits is counted in records that are not acknowledged."""
+    """The neighbours as a screen shows them."""
     registry = context.registry.current
-    return [
-        {
-            "peer": peer.name,
-            "title": centre_title(registry, peer.name),
-            "relation": peer.relation,
-            "connected": peer.connected,
-            "since": peer.since.isoformat() if peer.since else None,
-            "last_heard_at": peer.last_heard_at.isoformat() if peer.last_heard_at else None,
-            "waiting": {str(lane): count for lane, count in peer.waiting.items()},
-            "peer_waiting": {str(lane): count for lane, count in peer.peer_waiting.items()},
-            "in_flight": peer.in_flight,
-            "parked": peer.parked,
-            "last_error": peer.last_error or None,
-            "error_code": peer.error_code or None,
-            "next_attempt_at": peer.next_attempt_at.isoformat() if peer.next_attempt_at else None,
-        }
-        for peer in context.peers()
-    ]
+    return [peer_view(peer, registry) for peer in context.peers()]
+
+
+def peer_view(peer: PeerState, registry: Registry) -> dict[str, Any]:
+    """One neighbour; what waits is counted in records that are not acknowledged."""
+    return {
+        "peer": peer.name,
+        "title": centre_title(registry, peer.name),
+        "relation": peer.relation,
+        "connected": peer.connected,
+        "since": peer.since.isoformat() if peer.since else None,
+        "last_heard_at": peer.last_heard_at.isoformat() if peer.last_heard_at else None,
+        "waiting": {str(lane): count for lane, count in peer.waiting.items()},
+        "peer_waiting": {str(lane): count for lane, count in peer.peer_waiting.items()},
+        "in_flight": peer.in_flight,
+        "parked": peer.parked,
+        "last_error": peer.last_error or None,
+        "error_code": peer.error_code or None,
+        "next_attempt_at": peer.next_attempt_at.isoformat() if peer.next_attempt_at else None,
+    }
