@@ -71,6 +71,10 @@ class Client:
         body = {**fields, "name": name, "version": version}
         return self._object("POST", f"/api/v1/incidents/{_segment(incident_id)}/actions", body=body)
 
+    def health(self) -> Json:
+        """How the node itself is: links, certificates, disk, jobs, each with its state."""
+        return self._object("GET", "/api/v1/health")
+
     def modules(self) -> list[Json]:
         """The modules that are switched on, with the pages they bring."""
         return _items(self._ask("GET", "/api/v1/modules"), "modules")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import session, theme
 from ui.client import Json, NodeDownError, RefusedError
-from ui.screens import account, incidents, situation
+from ui.screens import account, health, incidents, situation
 from ui.settings import DASH, HOUSE, AppSettings
 from ui.widgets.live import live
 from ui.widgets.plain import plain
@@ -44,6 +44,9 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         pages[page.path] = st.Page(page.file, title=title, url_path=page.path)
         if account.may(visitor, page.permission):
             open_to.add(page.path)
+    pages["health"] = st.Page(health.show, title=t("Sức khỏe"), url_path="health")
+    if account.may(visitor, health.PERMISSION):
+        open_to.add("health")
     current = st.navigation(list(pages.values()), position="hidden")
     here = current.url_path or "situation"
     if here == "situation" and "incident" in st.query_params:

@@ -144,6 +144,7 @@ class FakeNode:
         add("GET", "/api/v1/incidents/{id}/thumbnail", self._thumbnail)
         add("POST", "/api/v1/incidents/{id}/actions", self._act)
         add("GET", "/api/v1/situation", self._situation)
+        add("GET", "/api/v1/health", self._health)
         add("GET", "/api/v1/links", self._links)
         add("GET", "/api/v1/modules", self._modules)
         add("GET", "/api/v1/territory", self._territory)
@@ -263,6 +264,10 @@ class FakeNode:
     async def _links(self, request):
         _, refusal = self._need(request, "link.read")
         return refusal or web.json_response({"items": self.situation["links"]})
+
+    async def _health(self, request):
+        _, refusal = self._need(request, "link.read")
+        return refusal or web.json_response(node_facts.health(datetime.now(UTC), self.situation["links"]))
 
     async def _modules(self, request):
         return web.json_response(self.modules)

@@ -280,3 +280,34 @@ def links(now):
         link(TAM_PHUOC, "child", True, 4, waiting=3, in_flight=2),
         link(TRANG_DAI, "child", False, 1260, waiting=4, parked=1, error="Mất kết nối: đường truyền đã đóng"),
     ]
+
+
+def health(now, link_rows):
+    """How the fake's node is: one link never heard, one lost, a certificate near its end, a job that fails."""
+    states = {True: "connected", False: "lost"}
+    rows = [{**one, "state": states[one["connected"]]} for one in link_rows]
+    rows.append({**rows[-1], "peer": "n-dddddddddddddddd.lienthong.internal", "title": "Xã Phú Lý", "state": "unknown",
+                 "last_heard_at": None, "last_error": None})  # fmt: skip
+    days = {"auth": 9, "sign": 300, "issuing": 900, "root": 5000}
+    titles = {"auth": "Chứng thư kết nối", "sign": "Chứng thư ký dữ liệu", "issuing": "Chứng thư của nơi cấp",
+              "root": "Chứng thư gốc"}  # fmt: skip
+    return {
+        "at": now.isoformat(),
+        "started_at": (now - timedelta(days=3)).isoformat(),
+        "version": "0.1.0",
+        "links": rows,
+        "certificates": [
+            {"name": name, "title": titles[name], "not_after": (now + timedelta(days=left)).isoformat(),
+             "days_left": left, "state": "watch" if left < 14 else "ok"}
+            for name, left in days.items()
+        ],
+        "disk": {"free_bytes": 2**35, "total_bytes": 2**38, "database_bytes": 2**24, "state": "ok"},
+        "jobs": [
+            {"name": "proof", "title": "Soát lại chuỗi dữ liệu đã lưu", "last_ok_at": now.isoformat(), "failures": 0,
+             "last_error": None, "state": "ok"},
+            {"name": "copies", "title": "Đối chiếu bản sao với trung tâm lân cận", "last_ok_at": None, "failures": 4,
+             "last_error": "OSError", "state": "watch"},
+        ],
+        "restore": {"unsettled": 0, "state": "ok"},
+        "alarms": {"PARKED": 1},
+    }  # fmt: skip

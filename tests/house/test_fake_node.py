@@ -23,6 +23,7 @@ PATHS = (
     "/api/v1/incidents/{id}",
     "/api/v1/situation",
     "/api/v1/links",
+    "/api/v1/health",
     "/api/v1/modules",
     "/api/v1/territory",
 )

@@ -5,6 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.fakes.node_api import COOKIE
 from ui import session
+from ui.client import Client, NodeDownError
 from ui.settings import HOUSE, ORIGIN_HEADER, SECRET_HEADER
 from ui.visit import module_pages
 
@@ -51,6 +52,12 @@ def _incidents():
     from ui.screens import incidents
 
     incidents.show()
+
+
+def _health():
+    from ui.screens import health
+
+    health.show()
 
 
 def labels(page):
@@ -240,3 +247,39 @@ def test_a_module_says_whom_its_page_is_for():
 def test_pages_outside_the_modules_folder_are_not_opened(file):
     assert module_pages([{"name": "citizen", "pages": [{"title": "x", "file": file}]}]) == []
     assert module_pages([{"name": "../ui", "pages": [{"title": "x", "file": "app.py"}]}]) == []
+
+
+def cells(page):
+    return " ".join(str(cell) for table in page.table for row in table.value.to_numpy() for cell in row)
+
+
+def test_health_tells_a_lost_line_from_one_that_was_never_heard(visit):
+    shown = cells(visit.open(_health))
+    assert "■ Mất kết nối" in shown
+    assert "○ Chưa rõ" in shown
+    assert "▲ Cần chú ý" in shown
+    assert "9 ngày" in shown
+
+
+def test_health_in_english_leaves_no_vietnamese_words_of_ours(visit):
+    shown = cells(visit.open(_health, lang="en"))
+    assert "○ Unknown" in shown
+    assert "Signing certificate" in shown
+    assert "Prove the stored chains again" in shown
+
+
+def test_health_keeps_the_last_figures_and_says_that_they_are_old(visit, monkeypatch):
+    page = visit.open(_health)
+
+    def down(_self):
+        raise NodeDownError
+
+    monkeypatch.setattr(Client, "health", down)
+    page.run()
+    assert "không còn mới" in page.warning[0].value
+    assert "9 ngày" in cells(page)
+
+
+def test_health_is_refused_in_words(visit):
+    visit.as_user("nguoidan")
+    assert visit.open(_health).warning
