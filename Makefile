@@ -8,7 +8,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null | sort)
 NO_FETCH := The packages could not be fetched or did not match the lock: see the lines above, check that pip reaches its package index, and run this again.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-check demo-clean test model sim chaos powercut drills lint proto lock
+.PHONY: help setup setup-dev demo demo-check demo-clean test model sim chaos powercut drills bench lint proto lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ powercut: setup-dev ## the power fails at many moments: what was promised is the
 
 drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock (some minutes)
 	@exec $(PY) -m pytest -m drill tests/e2e $(ARGS)
+
+bench: setup-dev ## records taken in per second, beside what gRPC and the database can do at best (options: ARGS=--quick)
+	@GRPC_VERBOSITY=NONE exec $(PY) -m bench $(ARGS)
 
 lint: setup-dev ## style, types and import contracts
 	@$(PY) -m ruff check .

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import grpc.aio
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from federation import quarantine, safety, settlement, survey
 from federation.alarm import LinkAlarm
+from federation.dialling import BypassLine, ParentLine, Switchboard
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
 from federation.grpc_link import GrpcLink
@@ -28,7 +29,6 @@ from federation.rights import may_travel
 from federation.session import LinkSession
 from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
-from pki.diagnose import diagnose
 from pki.gate import Gate
 from pki.keystore import Keystore
 from pki.registry import Registry, RegistryFile
@@ -39,11 +39,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 0.05
 REFRESH_S = 0.25
-FENCED_S = 60.0
 TOPIC = "links"
-# Ends that say nothing of a cause which this node could see in its own certificates, and ends that need no alarm.
-_UNSAID = frozenset({"UNREACHABLE", "CLOSED", "TLS_REFUSED"})
-_QUIET = frozenset({"UNREACHABLE", "CLOSED", "STOPPED", "SILENT", "NO_HELLO", "LOST", "FENCED_HERE", "FENCED"})
 _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 
 
@@ -105,7 +101,8 @@ class Delivery:
         self._appended = asyncio.Event()
         self._appended_slow = asyncio.Event()
         self._dirty = asyncio.Event()
-        self._redial = asyncio.Event()
+        self._line: ParentLine | None = None
+        self._bypass: BypassLine | None = None
         registry.listen(self._registry_changed)
 
     # life --------------------------------------------------------------------------------------------------------
@@ -117,8 +114,13 @@ class Delivery:
         listen: str | None,
         extra_services: Sequence[Callable[[grpc.aio.Server], None]] = (),
         link: Link | None = None,
+        bypass: str | None = None,
+        bypass_link: Link | None = None,
     ) -> None:
-        """Begin to seal, to dial the parent and to let children in; raises LinkError(BIND) if the port is taken."""
+        """Begin to seal, to dial the parent and to let children in; raises LinkError(BIND) if the port is taken.
+
+        `bypass` is where the centre above the parent listens; over `bypass_link` if that is another link.
+        """
         house = self._house
         self._loop = asyncio.get_running_loop()
         self._parent = parent
@@ -134,10 +136,24 @@ class Delivery:
             self.port = await self._link.listen(listen, self._accept)
         for work in (self._seal_urgent(), self._seal_slow(), self._refresh()):
             self._spawn(work)
+        board = self._switchboard()
         if parent is not None:
-            self._spawn(self._dial(parent))
+            self._line = ParentLine(board, self._link, parent)
+            self._spawn(self._line.keep())
+        if bypass is not None:
+            self._bypass = BypassLine(board, bypass_link or self._link, bypass)
+            self._spawn(self._bypass.keep())
         self.wake()
         self._dirty.set()
+
+    def _switchboard(self) -> Switchboard:
+        return Switchboard(
+            house=self._house,
+            sessions=self._sessions,
+            on_state=self._changed,
+            on_lost=self._lost,
+            removal=self._removal,
+        )
 
     async def stop(self) -> None:
         """End every connection and stop sealing; what is not delivered waits for the next start."""
@@ -239,68 +255,17 @@ class Delivery:
         if streams:
             self._dirty.set()
 
-    # the parent --------------------------------------------------------------------------------------------------
-
-    async def _dial(self, parent: ParentAddress) -> None:
-        backoff = Backoff(self._house.random)
-        while True:
-            try:
-                await self._dial_once(parent, backoff)
-            except LinkError as error:
-                wait_s = FENCED_S if error.code == "FENCED" else backoff.next_s()
-                await self._lost(parent, error, wait_s)
-                if error.code == "FENCED":
-                    await self._put_aside(parent, error.reason)
-                self._redial.clear()
-                await self._house.wait(self._redial, wait_s)
-
-    async def _put_aside(self, parent: ParentAddress, reason: str) -> None:
-        """Another start of this centre took its place: what is not delivered waits for a person."""
-        name = self._parent_name(parent)
-        detail = f"another start of this centre is connected to {name}: {reason}"
-        removal = self._removal()
-        count = await self._house.write(lambda session: quarantine.raise_fence(session, removal, name, detail))
-        self._ring("FENCED", name, "clone", f"{detail}; {count} records of this one wait for a person")
+    # the neighbours above ----------------------------------------------------------------------------------------
 
     def _removal(self) -> Removal:
         return Removal(self.local_origin, self._house.registry.current, self._house.clock.now(), self._sealer.renew)
 
-    def _parent_name(self, parent: ParentAddress) -> str:
-        name = parent.name or self._house.registry.current.parent_of(self.local_origin)
-        if name is None:
-            raise LinkError("NO_PARENT", "the registry names no parent of this centre")
-        return name
-
-    async def _dial_once(self, parent: ParentAddress, backoff: Backoff) -> None:
-        if self._link is None:
-            raise LinkError("STOPPED", "delivery was not started")
-        name = self._parent_name(parent)
-        if await self._house.read(lambda session: quarantine.is_fenced(session, name)):
-            raise LinkError("FENCED_HERE", "a person has to decide about the quarantine before this centre dials again")
-        channel = await self._link.dial(parent.address, name)
-        session = LinkSession(self._house, channel, on_state=lambda: self._changed(name))
-        self._sessions[name] = session
-        try:
-            await session.run()
-        finally:
-            if session.boot:
-                backoff.reset()
-            if self._sessions.get(name) is session:
-                del self._sessions[name]
-
-    async def _lost(self, parent: ParentAddress, error: LinkError, wait_s: float) -> None:
-        """Note why there is no connection; where TLS said nothing, look at this node's own certificates."""
-        house = self._house
-        reason = error.reason
-        if error.code in _UNSAID:
-            found = await house.run(diagnose, house.keystore, house.clock.now(), house.registry.current)
-            reason = "; ".join([reason, *found])
-        name = parent.name or house.registry.current.parent_of(self.local_origin) or ""
-        log.info("no connection to %s: %s: %s", name, error.code, reason)
-        next_attempt_at = house.clock.now() + timedelta(seconds=wait_s)
+    def _lost(self, name: str, error: LinkError, reason: str, next_attempt_at: datetime) -> None:
         self._update(name, lambda state: _disconnected(state, error.code, reason, next_attempt_at))
-        if error.code not in _QUIET:
-            self._ring("PEER_REFUSED", name, error.code, f"{error.code}: {reason}")
+
+    def _redial(self) -> None:
+        if self._line is not None:
+            self._line.redial()
 
     # the children ------------------------------------------------------------------------------------------------
 
@@ -362,7 +327,7 @@ class Delivery:
         """A person has decided about the quarantine ("send" or "keep"); waits for the commit: not in the event loop."""
         removal = self._removal()
         count = self._house.storage.write(lambda session: quarantine.lift(session, removal, decision))
-        self._in_loop(self._redial.set)
+        self._in_loop(self._redial)
         return count
 
     async def _settle(self) -> None:
@@ -388,7 +353,7 @@ class Delivery:
     def _registry_in_loop(self) -> None:
         for session in list(self._sessions.values()):
             session.push_registry()
-        self._redial.set()
+        self._redial()
         self._dirty.set()
 
     def _changed(self, name: str) -> None:

@@ -26,11 +26,13 @@ from federation.frame import (
     seal_frame,
     to_us,
 )
+from federation.merkle import leaf_hash
 from federation.storage import random_of, touch
 
 UP = "up"
 PARENT = "parent"
 _DOWN = "down:"
+_BYPASS = "bypass:"
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_KIND = 64
 _HEADER_ROOM = 1024
@@ -55,6 +57,13 @@ class Lane(StrEnum):
     AUDIT = "audit"
 
 
+class Upto(StrEnum):
+    """Whose receipt an urgent record that goes up waits for."""
+
+    PARENT = "parent"
+    TOP = "top"
+
+
 class NotSealed(LookupError):  # noqa: N818 - a state of the record, not a mistake
     """The record is unknown here, or waits to be sealed, so that nobody's signature covers it yet."""
 
@@ -67,6 +76,16 @@ def down(child: str) -> str:
 def child_of(audience: str) -> str | None:
     """The child that an audience leads to, if it leads down."""
     return audience.removeprefix(_DOWN) if audience.startswith(_DOWN) else None
+
+
+def bypass(grandparent: str) -> str:
+    """The audience of the chain that goes past the parent, to the one above it."""
+    return f"{_BYPASS}{grandparent}"
+
+
+def end_of_bypass(audience: str) -> str | None:
+    """The centre that a bypass leads to, if the audience is one."""
+    return audience.removeprefix(_BYPASS) if audience.startswith(_BYPASS) else None
 
 
 def new_rid(now: datetime, random: Callable[[int], bytes]) -> UUID:
@@ -104,9 +123,13 @@ def append(
     now: datetime,
     schema: int = 1,
     rid: UUID | None = None,
+    upto: Upto = Upto.PARENT,
 ) -> UUID:
-    """Put a record into one of this node's streams in the caller's transaction; raises ValueError if it cannot go."""
-    if audience not in (UP, PARENT) and not audience.startswith(_DOWN):
+    """Put a record into one of this node's streams in the caller's transaction; raises ValueError if it cannot go.
+
+    An urgent one that goes up is missed if no receipt comes; `upto` says whose receipt that is.
+    """
+    if audience not in (UP, PARENT) and not audience.startswith((_DOWN, _BYPASS)):
         msg = f"{audience!r} is no audience"
         raise ValueError(msg)
     if len(kind) > _LONGEST_KIND or not _KIND.fullmatch(kind):
@@ -121,9 +144,18 @@ def append(
         raise ValueError(msg)
     values = {"pos": pos, "lane": Lane(lane).value, "audience": audience, "rid": rid.bytes, "raw": raw}
     connection.execute(insert(_pending), values)
+    if lane == Lane.URGENT and not audience.startswith(_DOWN):
+        _await(connection, rid, raw, kind, audience, upto, now)
     touch(session)
     failpoint("ledger.after_append")
     return rid
+
+
+def _await(  # noqa: PLR0917 - a record, and whose receipt it waits for since when
+    connection: Connection, rid: UUID, raw: bytes, kind: str, audience: str, upto: Upto, now: datetime
+) -> None:
+    values = {"rid": rid.bytes, "kind": kind, "audience": audience, "leaf": leaf_hash(raw)}
+    connection.execute(insert(tables.awaited), values | {"upto": upto.value, "at_us": to_us(now)})
 
 
 def _tick(connection: Connection, now: datetime) -> tuple[int, int]:
@@ -154,11 +186,23 @@ def enclosure(session: Session, rid: UUID, origin: str | None = None) -> bytes:
     if origin is not None:
         query = query.join(_stream, _stream.c.id == _record.c.stream_id).where(_stream.c.origin == origin)
     rows = session.execute(query).all()
+    if not rows and (found := _bypassed(session, rid, origin)):
+        return found
     if len(rows) == 1 and not rows[0].raw:
         raise NotSealed(f"the bytes of record {rid} were given up here; the centre above holds them")
     if len(rows) != 1:
         raise NotSealed(f"record {rid} is {'held from several origins' if rows else 'not sealed here'}")
     return enclose(bytes(rows[0].raw), rows[0].position)
+
+
+def _bypassed(session: Session, rid: UUID, origin: str | None) -> bytes:
+    """The enclosure of a record that came by a bypass, and so lies in no frame that is held here."""
+    lifted = tables.lifted
+    query = select(lifted.c.raw).where(lifted.c.rid == rid.bytes, lifted.c.raw != b"")
+    if origin is not None:
+        query = query.where(lifted.c.origin == origin)
+    rows = session.execute(query.limit(2)).scalars().all()
+    return bytes(rows[0]) if len(rows) == 1 else b""
 
 
 @dataclass(frozen=True, slots=True)

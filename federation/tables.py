@@ -240,3 +240,78 @@ restore = Table(
     Column("report", Text, nullable=False, server_default=""),
     Column("signature", LargeBinary(64)),
 )
+
+# Own urgent records that go up, and whose receipt ends the wait: the parent's, or the top's. A record that waits too
+# long rings once; it stays when the receipt comes, with the time.
+awaited = Table(
+    "federation_awaited",
+    metadata,
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("upto", String(16), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("near_at_us", BigInteger),
+    Column("satisfied_at_us", BigInteger),
+    Column("rung_at_us", BigInteger),
+    Column("bypass_rid", LargeBinary(16)),
+    Index("federation_awaited_open", "satisfied_at_us", "at_us"),
+)
+
+# Receipts of centres above the parent for single records that reached them enclosed: the holder's signed record.
+end_receipt = Table(
+    "federation_end_receipt",
+    metadata,
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("holder", String(80), primary_key=True),
+    Column("received_at_us", BigInteger, nullable=False),
+    Column("heard_at_us", BigInteger, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+)
+
+# Records of centres below that were applied here out of an enclosure, with their place; each gets one end receipt.
+# `raw` is the enclosure itself where it came by a bypass, so that it can be passed on.
+lifted = Table(
+    "federation_lifted",
+    metadata,
+    Column("origin", String(80), primary_key=True),
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("lane", String(16), nullable=False),
+    Column("audience", String(80), nullable=False),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("frame_no", BigInteger, nullable=False),
+    Column("frame_hash", LargeBinary(32), nullable=False),
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Index("federation_lifted_place", "origin", "lane", "audience", "epoch", "frame_no"),
+)
+
+# The newest receipt of each centre above for each stream of a centre below, to be passed down towards its origin.
+reach = Table(
+    "federation_reach",
+    metadata,
+    Column("stream_id", ForeignKey("federation_stream.id"), primary_key=True),
+    Column("receiver", String(80), primary_key=True),
+    Column("pos", BigInteger, nullable=False),
+    Column("ack", LargeBinary, nullable=False),
+    Column("signature", LargeBinary(64), nullable=False),
+)
+
+# How far each centre below says, signed, that it has written each stream; `owed_*` is a head that is lacking here.
+told_head = Table(
+    "federation_told_head",
+    metadata,
+    Column("origin", String(80), primary_key=True),
+    Column("lane", String(16), primary_key=True),
+    Column("audience", String(80), primary_key=True),
+    Column("epoch", LargeBinary(16), nullable=False),
+    Column("frame_no", BigInteger, nullable=False),
+    Column("frame_hash", LargeBinary(32), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("told_at_us", BigInteger, nullable=False),
+    Column("owed_epoch", LargeBinary(16)),
+    Column("owed_frame_no", BigInteger),
+    Column("owed_since_us", BigInteger),
+)

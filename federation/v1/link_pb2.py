@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from federation.v1 import frame_pb2 as federation_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x65\x64\x65ration/v1/link.proto\x12\rfederation.v1\x1a\x19\x66\x65\x64\x65ration/v1/frame.proto\"\xc9\x03\n\x08\x45nvelope\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x14.federation.v1.HelloH\x00\x12-\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x1c.federation.v1.FrameDeliveryH\x00\x12\'\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x18.federation.v1.SignedAckH\x00\x12#\n\x04nack\x18\x04 \x01(\x0b\x32\x13.federation.v1.NackH\x00\x12)\n\x07refusal\x18\x05 \x01(\x0b\x32\x16.federation.v1.RefusalH\x00\x12\x31\n\x08registry\x18\x06 \x01(\x0b\x32\x1d.federation.v1.RegistryUpdateH\x00\x12-\n\theartbeat\x18\x07 \x01(\x0b\x32\x18.federation.v1.HeartbeatH\x00\x12+\n\x06\x63redit\x18\x08 \x01(\x0b\x32\x19.federation.v1.LaneCreditH\x00\x12\'\n\x06recall\x18\t \x01(\x0b\x32\x15.federation.v1.RecallH\x00\x12.\n\ngiven_back\x18\n \x01(\x0b\x32\x18.federation.v1.GivenBackH\x00\x42\x06\n\x04\x62ody\"?\n\x08Position\x12\r\n\x05\x65poch\x18\x01 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x02 \x01(\x04\x12\x12\n\nframe_hash\x18\x03 \x01(\x0c\"\x95\x01\n\x0eStreamPosition\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12)\n\x08position\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\x12(\n\x07\x65\x61rlier\x18\x05 \x03(\x0b\x32\x17.federation.v1.Position\"\xd7\x01\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0c\n\x04\x62oot\x18\x03 \x01(\x0c\x12\x18\n\x10registry_version\x18\x04 \x01(\x04\x12,\n\x05heads\x18\x05 \x03(\x0b\x32\x1d.federation.v1.StreamPosition\x12.\n\x07\x63ursors\x18\x06 \x03(\x0b\x32\x1d.federation.v1.StreamPosition\x12)\n\x06\x63redit\x18\x07 \x03(\x0b\x32\x19.federation.v1.LaneCredit\"9\n\nLaneCredit\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\r\n\x05\x62ytes\x18\x03 \x01(\r\"N\n\rFrameDelivery\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0c\n\x04lane\x18\x03 \x01(\t\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\"_\n\x04Nack\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\'\n\x06\x63ursor\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\"x\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x0c\n\x04lane\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x07 \x01(\x04\">\n\x0eRegistryUpdate\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"G\n\tHeartbeat\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12+\n\x07waiting\x18\x02 \x03(\x0b\x32\x1a.federation.v1.LaneWaiting\",\n\x0bLaneWaiting\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x04\"_\n\x06Recall\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12%\n\x04held\x18\x04 \x03(\x0b\x32\x17.federation.v1.Position\"^\n\tGivenBack\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0e\n\x06\x66rames\x18\x04 \x03(\x0c\x12\x11\n\tremaining\x18\x05 \x01(\x04\x32H\n\x04Link\x12@\n\x08\x45xchange\x12\x17.federation.v1.Envelope\x1a\x17.federation.v1.Envelope(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66\x65\x64\x65ration/v1/link.proto\x12\rfederation.v1\x1a\x19\x66\x65\x64\x65ration/v1/frame.proto\"\xfc\x03\n\x08\x45nvelope\x12%\n\x05hello\x18\x01 \x01(\x0b\x32\x14.federation.v1.HelloH\x00\x12-\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x1c.federation.v1.FrameDeliveryH\x00\x12\'\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x18.federation.v1.SignedAckH\x00\x12#\n\x04nack\x18\x04 \x01(\x0b\x32\x13.federation.v1.NackH\x00\x12)\n\x07refusal\x18\x05 \x01(\x0b\x32\x16.federation.v1.RefusalH\x00\x12\x31\n\x08registry\x18\x06 \x01(\x0b\x32\x1d.federation.v1.RegistryUpdateH\x00\x12-\n\theartbeat\x18\x07 \x01(\x0b\x32\x18.federation.v1.HeartbeatH\x00\x12+\n\x06\x63redit\x18\x08 \x01(\x0b\x32\x19.federation.v1.LaneCreditH\x00\x12\'\n\x06recall\x18\t \x01(\x0b\x32\x15.federation.v1.RecallH\x00\x12.\n\ngiven_back\x18\n \x01(\x0b\x32\x18.federation.v1.GivenBackH\x00\x12\x31\n\x08receipts\x18\x0b \x01(\x0b\x32\x1d.federation.v1.PassedReceiptsH\x00\x42\x06\n\x04\x62ody\"?\n\x08Position\x12\r\n\x05\x65poch\x18\x01 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x02 \x01(\x04\x12\x12\n\nframe_hash\x18\x03 \x01(\x0c\"\x95\x01\n\x0eStreamPosition\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12)\n\x08position\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\x12(\n\x07\x65\x61rlier\x18\x05 \x03(\x0b\x32\x17.federation.v1.Position\"\xee\x01\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0c\n\x04\x62oot\x18\x03 \x01(\x0c\x12\x18\n\x10registry_version\x18\x04 \x01(\x04\x12,\n\x05heads\x18\x05 \x03(\x0b\x32\x1d.federation.v1.StreamPosition\x12.\n\x07\x63ursors\x18\x06 \x03(\x0b\x32\x1d.federation.v1.StreamPosition\x12)\n\x06\x63redit\x18\x07 \x03(\x0b\x32\x19.federation.v1.LaneCredit\x12\x15\n\rsealing_epoch\x18\x08 \x01(\x0c\"9\n\nLaneCredit\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\r\n\x05\x62ytes\x18\x03 \x01(\r\"N\n\rFrameDelivery\x12\r\n\x05\x66rame\x18\x01 \x01(\x0c\x12\x0e\n\x06origin\x18\x02 \x01(\t\x12\x0c\n\x04lane\x18\x03 \x01(\t\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\"_\n\x04Nack\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\'\n\x06\x63ursor\x18\x04 \x01(\x0b\x32\x17.federation.v1.Position\"x\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x0c\n\x04lane\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\r\n\x05\x65poch\x18\x06 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x07 \x01(\x04\">\n\x0eRegistryUpdate\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"G\n\tHeartbeat\x12\r\n\x05\x61t_us\x18\x01 \x01(\x03\x12+\n\x07waiting\x18\x02 \x03(\x0b\x32\x1a.federation.v1.LaneWaiting\",\n\x0bLaneWaiting\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x0f\n\x07records\x18\x02 \x01(\x04\"_\n\x06Recall\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12%\n\x04held\x18\x04 \x03(\x0b\x32\x17.federation.v1.Position\"^\n\tGivenBack\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0c\n\x04lane\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\x12\x0e\n\x06\x66rames\x18\x04 \x03(\x0c\x12\x11\n\tremaining\x18\x05 \x01(\x04\"<\n\x0ePassedReceipts\x12*\n\x08receipts\x18\x01 \x03(\x0b\x32\x18.federation.v1.SignedAck2H\n\x04Link\x12@\n\x08\x45xchange\x12\x17.federation.v1.Envelope\x1a\x17.federation.v1.Envelope(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,31 +33,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'federation.v1.link_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENVELOPE']._serialized_start=71
-  _globals['_ENVELOPE']._serialized_end=528
-  _globals['_POSITION']._serialized_start=530
-  _globals['_POSITION']._serialized_end=593
-  _globals['_STREAMPOSITION']._serialized_start=596
-  _globals['_STREAMPOSITION']._serialized_end=745
-  _globals['_HELLO']._serialized_start=748
-  _globals['_HELLO']._serialized_end=963
-  _globals['_LANECREDIT']._serialized_start=965
-  _globals['_LANECREDIT']._serialized_end=1022
-  _globals['_FRAMEDELIVERY']._serialized_start=1024
-  _globals['_FRAMEDELIVERY']._serialized_end=1102
-  _globals['_NACK']._serialized_start=1104
-  _globals['_NACK']._serialized_end=1199
-  _globals['_REFUSAL']._serialized_start=1201
-  _globals['_REFUSAL']._serialized_end=1321
-  _globals['_REGISTRYUPDATE']._serialized_start=1323
-  _globals['_REGISTRYUPDATE']._serialized_end=1385
-  _globals['_HEARTBEAT']._serialized_start=1387
-  _globals['_HEARTBEAT']._serialized_end=1458
-  _globals['_LANEWAITING']._serialized_start=1460
-  _globals['_LANEWAITING']._serialized_end=1504
-  _globals['_RECALL']._serialized_start=1506
-  _globals['_RECALL']._serialized_end=1601
-  _globals['_GIVENBACK']._serialized_start=1603
-  _globals['_GIVENBACK']._serialized_end=1697
-  _globals['_LINK']._serialized_start=1699
-  _globals['_LINK']._serialized_end=1771
+  _globals['_ENVELOPE']._serialized_end=579
+  _globals['_POSITION']._serialized_start=581
+  _globals['_POSITION']._serialized_end=644
+  _globals['_STREAMPOSITION']._serialized_start=647
+  _globals['_STREAMPOSITION']._serialized_end=796
+  _globals['_HELLO']._serialized_start=799
+  _globals['_HELLO']._serialized_end=1037
+  _globals['_LANECREDIT']._serialized_start=1039
+  _globals['_LANECREDIT']._serialized_end=1096
+  _globals['_FRAMEDELIVERY']._serialized_start=1098
+  _globals['_FRAMEDELIVERY']._serialized_end=1176
+  _globals['_NACK']._serialized_start=1178
+  _globals['_NACK']._serialized_end=1273
+  _globals['_REFUSAL']._serialized_start=1275
+  _globals['_REFUSAL']._serialized_end=1395
+  _globals['_REGISTRYUPDATE']._serialized_start=1397
+  _globals['_REGISTRYUPDATE']._serialized_end=1459
+  _globals['_HEARTBEAT']._serialized_start=1461
+  _globals['_HEARTBEAT']._serialized_end=1532
+  _globals['_LANEWAITING']._serialized_start=1534
+  _globals['_LANEWAITING']._serialized_end=1578
+  _globals['_RECALL']._serialized_start=1580
+  _globals['_RECALL']._serialized_end=1675
+  _globals['_GIVENBACK']._serialized_start=1677
+  _globals['_GIVENBACK']._serialized_end=1771
+  _globals['_PASSEDRECEIPTS']._serialized_start=1773
+  _globals['_PASSEDRECEIPTS']._serialized_end=1833
+  _globals['_LINK']._serialized_start=1835
+  _globals['_LINK']._serialized_end=1907
 # @@protoc_insertion_point(module_scope)

@@ -35,6 +35,7 @@ class Envelope(_message.Message):
     CREDIT_FIELD_NUMBER: _builtins.int
     RECALL_FIELD_NUMBER: _builtins.int
     GIVEN_BACK_FIELD_NUMBER: _builtins.int
+    RECEIPTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -55,6 +56,8 @@ class Envelope(_message.Message):
     def recall(self) -> Global___Recall: ...
     @_builtins.property
     def given_back(self) -> Global___GivenBack: ...
+    @_builtins.property
+    def receipts(self) -> Global___PassedReceipts: ...
     def __init__(
         self,
         *,
@@ -68,12 +71,13 @@ class Envelope(_message.Message):
         credit: Global___LaneCredit | None = ...,
         recall: Global___Recall | None = ...,
         given_back: Global___GivenBack | None = ...,
+        receipts: Global___PassedReceipts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "receipts", b"receipts", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "body", b"body", "credit", b"credit", "frame", b"frame", "given_back", b"given_back", "heartbeat", b"heartbeat", "hello", b"hello", "nack", b"nack", "recall", b"recall", "receipts", b"receipts", "refusal", b"refusal", "registry", b"registry"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "frame", "ack", "nack", "refusal", "registry", "heartbeat", "credit", "recall", "given_back"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "frame", "ack", "nack", "refusal", "registry", "heartbeat", "credit", "recall", "given_back", "receipts"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -156,10 +160,13 @@ class Hello(_message.Message):
     HEADS_FIELD_NUMBER: _builtins.int
     CURSORS_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
+    SEALING_EPOCH_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     node: _builtins.str
     boot: _builtins.bytes
     registry_version: _builtins.int
+    sealing_epoch: _builtins.bytes
+    """In which epoch the speaker seals whatever it adds to its own streams from now on; absent from older versions."""
     @_builtins.property
     def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamPosition]: ...
     @_builtins.property
@@ -176,10 +183,11 @@ class Hello(_message.Message):
         heads: _abc.Iterable[Global___StreamPosition] | None = ...,
         cursors: _abc.Iterable[Global___StreamPosition] | None = ...,
         credit: _abc.Iterable[Global___LaneCredit] | None = ...,
+        sealing_epoch: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot", b"boot", "credit", b"credit", "cursors", b"cursors", "heads", b"heads", "node", b"node", "registry_version", b"registry_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot", b"boot", "credit", b"credit", "cursors", b"cursors", "heads", b"heads", "node", b"node", "registry_version", b"registry_version", "sealing_epoch", b"sealing_epoch", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -458,3 +466,27 @@ class GivenBack(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GivenBack: _TypeAlias = GivenBack  # noqa: Y015
+
+@_typing.final
+class PassedReceipts(_message.Message):
+    """Parent to child: the newest receipts of the centres above for streams of the child and of its descendants, as they
+    were signed. It is state, said again after each hello: a later one of the same receiver and stream takes its place.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_frame_pb2.SignedAck]: ...
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[_frame_pb2.SignedAck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PassedReceipts: _TypeAlias = PassedReceipts  # noqa: Y015

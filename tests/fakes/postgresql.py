@@ -18,7 +18,8 @@ class NoPostgresql(Exception):  # noqa: N818 - what is the case
 class Postgresql:
     """Servers of its own in a folder of its own; `new_database` gives a URL to an empty database."""
 
-    def __init__(self):
+    def __init__(self, *, durable=False):
+        """A `durable` one waits for the disk, as tests need not."""
         if not PROGRAMS:
             raise NoPostgresql("PostgreSQL is not installed")
         if os.geteuid() == 0 and not shutil.which("setpriv"):
@@ -32,7 +33,8 @@ class Postgresql:
         self._run(
             "initdb", "-D", self._data, "-U", "lienthong", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"
         )
-        options = f"-c listen_addresses= -c unix_socket_directories={self._folder} -c fsync=off"
+        options = f"-c listen_addresses= -c unix_socket_directories={self._folder}"
+        options += "" if durable else " -c fsync=off"
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", self._data, "-l", log, "-w", "-t", "30", "-o", options, "start")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("pki", "federation", "node", "modules", "ui")
-OURS = (*PRODUCT, "tests", "deploy")
+OURS = (*PRODUCT, "bench", "tests", "deploy")
 TEXT = {
     ".py",
     ".md",
