@@ -1,10 +1,10 @@
 """Taking frames of this node's own out of their chain: the bytes are kept as evidence, the records go elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from federation import chain, tables
 from federation.alarm import about, raise_alarm
@@ -13,7 +13,15 @@ from federation.frame import Frame, FrameInvalid, Record, StreamKey, decode_reco
 from federation.rights import rollback_code
 from pki.registry import Registry
 
-_frame, _pending, _receipt, _cursor = tables.frame, tables.pending, tables.receipt, tables.cursor
+_AT_ONCE = 500
+_frame, _pending, _receipt, _cursor, _record, _stream = (
+    tables.frame,
+    tables.pending,
+    tables.receipt,
+    tables.cursor,
+    tables.record,
+    tables.stream,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +68,36 @@ class Removal:
 
 
 def wait_again(connection: Connection, key: StreamKey, records: Sequence[bytes]) -> set[bytes]:
-    """Put records before whatever waits to be sealed, in their order and under their rids; these rids."""
-    least = min(0, connection.execute(select(func.min(_pending.c.pos))).scalar_one() or 0)
-    rids = set()
-    for index, raw in enumerate(records):
+    """Put records before whatever waits to be sealed, each once, in their order and under their rids; these rids.
+
+    A chain may hold one record in two frames. One that waits already moves to the front, and one that a frame left in
+    the chain holds is not sealed again.
+    """
+    found: dict[bytes, bytes] = {}
+    for raw in records:
         record = readable(raw)
         if record is not None:
-            pos = least - len(records) + index
-            values = {"pos": pos, "lane": key.lane, "audience": key.audience, "rid": record.rid.bytes, "raw": raw}
-            connection.execute(insert(_pending), values)
-            rids.add(record.rid.bytes)
-    return rids
+            found.setdefault(record.rid.bytes, raw)
+    for rid in _still_sealed(connection, key.origin, list(found)):
+        del found[rid]
+    for some in _portions(list(found)):
+        connection.execute(delete(_pending).where(_pending.c.rid.in_(some)))
+    least = min(0, connection.execute(select(func.min(_pending.c.pos))).scalar_one() or 0)
+    for index, (rid, raw) in enumerate(found.items()):
+        values = {"pos": least - len(found) + index, "lane": key.lane, "audience": key.audience, "rid": rid, "raw": raw}
+        connection.execute(insert(_pending), values)
+    return set(found)
+
+
+def _still_sealed(connection: Connection, origin: str, rids: Sequence[bytes]) -> list[bytes]:
+    query = select(_record.c.rid).join(_stream, _stream.c.id == _record.c.stream_id).where(_stream.c.origin == origin)
+    return [
+        bytes(row.rid) for some in _portions(rids) for row in connection.execute(query.where(_record.c.rid.in_(some)))
+    ]
+
+
+def _portions(rids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    return (rids[start : start + _AT_ONCE] for start in range(0, len(rids), _AT_ONCE))
 
 
 def readable(raw: bytes) -> Record | None:

@@ -4,10 +4,12 @@ import dataclasses
 import shutil
 
 import pytest
+from sqlalchemy import delete
 
 from federation import tables
-from federation.frame import FrameInvalid, StreamKey, open_frame
+from federation.frame import FrameInvalid, StreamKey, decode_record, open_frame
 from federation.ledger import PARENT, Lane, Sealer, down
+from federation.removal import wait_again
 from federation.restitution import MOST_FRAMES, following, locator
 from federation.v1 import link_pb2 as wire
 from tests.federation.pairs import HANDLERS, Centre, give_back, keep, meet, now, pump
@@ -171,6 +173,56 @@ def test_a_parent_restored_too_says_so_and_both_end_with_everything(commune, dis
     deliver_all(commune, district)
     assert commune.frames() == district.frames(commune.name)
     assert district.effects() == ["a", "b", "c", "d"]
+
+
+def records(centre) -> list[bytes]:
+    signer = centre.world.registry.public_key(centre.name, centre.keystore.key_id)
+    return [record for raw in centre.frames() for record in open_frame(raw, signer).records]
+
+
+def say_again(centre) -> None:
+    """The last record is sealed once more under its rid, as by a centre that forgot having said it."""
+    record = records(centre)[-1]
+
+    def step(session) -> None:
+        session.execute(delete(tables.record).where(tables.record.c.rid == decode_record(record).rid.bytes))
+        wait_again(session.connection(), stream(centre), [record])
+
+    centre.storage.write(step)
+    centre.seal()
+
+
+def test_a_record_in_two_frames_that_are_taken_out_waits_once(commune, district) -> None:
+    commune.say("a")
+    backup = commune.save()
+    commune.say("b")
+    pump(commune, district)
+    commune.restore(backup)
+    commune.say("c")
+    say_again(commune)
+    commune.append("d")
+    assert len(records(commune)) == 3
+    deliver_all(commune, district)
+    assert district.effects() == ["a", "b", "c", "d"]
+    assert len(records(commune)) == 4
+
+
+def test_a_record_that_waits_already_is_not_put_into_the_queue_twice(commune) -> None:
+    commune.append("a", "b")
+    first, second = (bytes(row.raw) for row in commune.rows(tables.pending))
+
+    def step(session) -> set[bytes]:
+        return wait_again(session.connection(), stream(commune), [second, second])
+
+    assert len(commune.storage.write(step)) == 1
+    assert [bytes(row.raw) for row in sorted(commune.rows(tables.pending), key=lambda row: row.pos)] == [second, first]
+
+
+def test_a_record_that_stays_in_the_chain_does_not_wait(commune) -> None:
+    commune.say("a")
+    waiting = commune.storage.write(lambda session: wait_again(session.connection(), stream(commune), records(commune)))
+    assert waiting == set()
+    assert commune.seal() == 0
 
 
 def test_receipts_of_what_is_taken_out_are_kept_and_their_giver_is_named(commune, district, tmp_path) -> None:
