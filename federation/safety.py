@@ -6,15 +6,17 @@ receipt carries it. A sender gives up the bytes of a frame only below the `safe`
 before thirty days; number, hash and place of the frame stay.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from federation import chain, tables
-from federation.frame import StreamKey, to_us
+from federation import chain, given_up, tables
+from federation.failpoint import failpoint
+from federation.frame import FrameInvalid, Signer, StreamKey, frame_hash, parse_frame, to_us
 from federation.hello import Cursor
 from federation.ledger import PARENT, UP, child_of
 from federation.receipt import Ack
@@ -22,7 +24,8 @@ from federation.rights import may_travel
 from pki.registry import Registry
 
 LEAST_AGE = timedelta(days=30)
-_safe, _frame, _stream, _cursor = tables.safe, tables.frame, tables.stream, tables.cursor
+MOST_BYTES = 8 * 1024 * 1024
+_safe, _frame, _stream, _cursor, _parked = tables.safe, tables.frame, tables.stream, tables.cursor, tables.parked
 
 
 # what a receiver says -----------------------------------------------------------------------------------------------
@@ -38,10 +41,10 @@ def advance_safe(session: Session, held_elsewhere: Mapping[StreamKey, Cursor]) -
     """Streams are held elsewhere too, up to these places; how many marks moved. Never back, and never past a fork."""
     connection = session.connection()
     moved = 0
-    for key, (epoch, frame_no, frame_hash) in held_elsewhere.items():
+    for key, (epoch, frame_no, digest) in held_elsewhere.items():
         held = chain.load(connection, key)
         place = None if held is None else chain.find(connection, held, epoch, frame_no)
-        if held is None or place is None or place.frame_hash != frame_hash:
+        if held is None or place is None or place.frame_hash != digest:
             continue
         before = connection.execute(select(_safe.c.pos).where(_safe.c.stream_id == held.id)).scalar_one_or_none()
         if before is None:
@@ -83,34 +86,74 @@ def safe_acks(session: Session, *, name: str, peer: str, registry: Registry, now
 # what a sender does with it -----------------------------------------------------------------------------------------
 
 
-def prune(session: Session, *, name: str, registry: Registry, now: datetime, limit: int = 200) -> int:
+def prune(
+    session: Session,
+    *,
+    signer: Signer,
+    registry: Registry,
+    now: datetime,
+    limit: int = 200,
+    most_bytes: int = 8_000_000,
+) -> int:
     """Give up the bytes of own frames that are safe above and thirty days old, a bounded number; how many."""
     connection = session.connection()
     count = 0
     for head in chain.load_all(connection):
-        peer = _receiver(registry, name, head.key)
-        if head.key.origin != name or peer is None or count >= limit:
+        peer = _receiver(registry, signer.name, head.key)
+        if head.key.origin != signer.name or peer is None or count >= limit:
             continue
-        mine = (_cursor.c.peer == peer) & (_cursor.c.stream_id == head.id)
-        safe = connection.execute(select(_cursor.c.safe_pos).where(mine)).scalar_one_or_none() or 0
-        old = (
-            select(_frame.c.pos, _frame.c.at_us)
-            .where(_frame.c.stream_id == head.id, _frame.c.pos > head.floor)
-            .where(_frame.c.pos <= min(safe, head.pos - 1))
-            .order_by(_frame.c.pos)
-            .limit(limit - count)
-        )
-        until = head.floor
-        for pos, at_us in connection.execute(old).all():
-            if at_us > to_us(now - LEAST_AGE):
-                break
-            until = pos
-        if until > head.floor:
-            span = (_frame.c.stream_id == head.id) & (_frame.c.pos > head.floor) & (_frame.c.pos <= until)
+        until = _proved_safe(connection, head, peer, registry)
+        rows = list(_ripe(connection, head, until, now, limit - count, most_bytes)) if until else []
+        if rows:
+            failpoint("safety.before_give_up")
+            given_up.note(connection, head, rows, peer, signer, now)
+            span = (_frame.c.stream_id == head.id) & (_frame.c.pos > head.floor) & (_frame.c.pos <= rows[-1].pos)
             connection.execute(update(_frame).where(span).values(raw=b""))
-            connection.execute(update(_stream).where(_stream.c.id == head.id).values(floor=until))
-            count += until - head.floor
+            failpoint("safety.in_give_up")
+            connection.execute(update(_stream).where(_stream.c.id == head.id).values(floor=rows[-1].pos))
+            failpoint("safety.after_give_up")
+            count += len(rows)
     return count
+
+
+def _proved_safe(connection: Connection, head: chain.Chain, peer: str, registry: Registry) -> int:
+    """Up to where the neighbour calls a stream safe, and a receipt that is kept proves it; never the last frame."""
+    mine = (_cursor.c.peer == peer) & (_cursor.c.stream_id == head.id)
+    said = connection.execute(select(_cursor.c.safe_pos).where(mine)).scalar_one_or_none() or 0
+    said = min(said, head.pos - 1)
+    if said <= head.floor:
+        return 0
+    return min(said, given_up.called_safe(connection, head, peer, said, registry.public_key))
+
+
+def _ripe(  # noqa: PLR0917 - one stream, and what bounds the step
+    connection: Connection, head: chain.Chain, until: int, now: datetime, limit: int, most_bytes: int
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The next frames whose bytes may go: old, whole, and without a record that still waits to be applied here."""
+    waiting = select(_parked.c.pos).where(_parked.c.stream_id == head.id, _parked.c.applied_at_us.is_(None))
+    held_up = connection.execute(select(func.min(waiting.subquery().c.pos))).scalar_one_or_none()
+    query = (
+        select(_frame)
+        .where(_frame.c.stream_id == head.id, _frame.c.pos > head.floor)
+        .where(_frame.c.pos <= min(until, until if held_up is None else held_up - 1))
+        .order_by(_frame.c.pos)
+        .limit(limit)
+    )
+    size, pos = 0, head.floor
+    for row in connection.execute(query).all():
+        size += len(row.raw)
+        pos += 1
+        if row.at_us > to_us(now - LEAST_AGE) or size > most_bytes or row.pos != pos or not _is_whole(row):
+            return
+        yield row
+
+
+def _is_whole(row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether the bytes are those of this place: what is damaged is kept, to be mended from above."""
+    try:
+        return frame_hash(parse_frame(bytes(row.raw)).header_bytes) == bytes(row.frame_hash)
+    except FrameInvalid:
+        return False
 
 
 def _receiver(registry: Registry, name: str, key: StreamKey) -> str | None:

@@ -54,6 +54,9 @@ class Standing:
         """Record an alarm about a stream towards this neighbour."""
         origin, subject = trouble.stream.origin, about(trouble.stream)
         detail = trouble.reason
+        held = chain.load(connection, trouble.stream) if trouble.code == "PRUNED" else None
+        if held is not None:
+            self._disbelieve(connection, held.id)
         raise_alarm(connection, trouble.code, at=now, peer=self.peer, origin=origin, subject=subject, detail=detail)
 
     def note(
@@ -66,6 +69,7 @@ class Standing:
         before = self.remembered(connection, held.id)
         if before > place.pos:
             self._ring_rollback(connection, registry, key, before, place.pos, now)
+            self._doubt_safe(connection, held.id, key, place.pos, now)
         self.write(connection, held.id, place.pos, place.end_count)
 
     def check_forgotten(
@@ -81,6 +85,7 @@ class Standing:
             key = StreamKey(row.origin, row.lane, row.audience)
             if key not in named and may_travel(registry, key, sender=self.name, receiver=self.peer):
                 self._ring_rollback(connection, registry, key, row.pos, 0, now)
+                self._doubt_safe(connection, row.id, key, 0, now)
                 self.write(connection, row.id, 0, 0)
                 if row.floor:
                     reason = f"{self.peer} lost frames that it had called safe and that were given up here"
@@ -92,6 +97,19 @@ class Standing:
         code = rollback_code(registry, sender=self.name, receiver=self.peer)
         reason = f"{self.peer} had acknowledged {before} frames and now holds {after}; they are sent again"
         self.ring(connection, Trouble(key, code, reason), now)
+
+    def _doubt_safe(self, connection: Connection, stream_id: int, key: StreamKey, pos: int, now: datetime) -> None:
+        """Who lost what it had called safe is not believed until it calls something safe again: nothing is given up."""
+        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
+        said = connection.execute(select(_cursor.c.safe_pos).where(mine)).scalar_one_or_none() or 0
+        if said > pos:
+            reason = f"{self.peer} had called {said} frames safe and now holds {pos}: an old backup was put back"
+            self.ring(connection, Trouble(key, "SAFE_LOST", reason), now)
+            self._disbelieve(connection, stream_id)
+
+    def _disbelieve(self, connection: Connection, stream_id: int) -> None:
+        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
+        connection.execute(update(_cursor).where(mine).values(safe_pos=0))
 
     def remembered(self, connection: Connection, stream_id: int) -> int:
         """The position up to which the neighbour last acknowledged a stream."""

@@ -146,6 +146,8 @@ def frames_after(
     size = 0
     for row in connection.execute(query.order_by(_frame.c.pos).limit(most)):
         size += len(row.raw)
+        if not row.raw:  # given up here, because whoever may ask for it holds it
+            return
         if size > most_bytes and size != len(row.raw):
             return
         yield bytes(row.raw)

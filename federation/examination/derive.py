@@ -11,7 +11,8 @@ from federation.examination.copies import Shelf
 from federation.examination.finding import Finding
 from federation.examination.frames import Held, open_row
 from federation.examination.rows import points_at
-from federation.frame import Frame, FrameInvalid, Record, decode_record, to_us
+from federation.frame import NO_HASH, Frame, FrameInvalid, Record, decode_record, to_us
+from federation.given_up import lawful_floor
 from federation.receipt import Ack, open_ack
 from federation.v1 import frame_pb2
 
@@ -38,6 +39,15 @@ def _write_epoch(connection: Connection, held: chain.Chain, pos: int, frame: Fra
         values = {"stream_id": held.id, "first_pos": pos, "epoch": frame.header.epoch, "previous_epoch": before.epoch}
         rest = {"previous_frame_no": before.frame_no, "previous_hash": before.frame_hash}
         connection.execute(insert(_epoch).values(values | rest))
+
+
+def _write_given_up_epoch(connection: Connection, held: chain.Chain, stored: Row[*tuple[Any, ...]]) -> None:
+    """The row of an epoch whose genesis has no bytes any more, from the place of the frame before it."""
+    query = select(_frame).where(_frame.c.stream_id == held.id, _frame.c.pos == stored.pos - 1)
+    before = connection.execute(query).one_or_none()
+    values = {"stream_id": held.id, "first_pos": stored.pos, "epoch": stored.epoch}
+    values |= {"previous_epoch": before.epoch if before else b"", "previous_frame_no": before.frame_no if before else 0}
+    connection.execute(insert(_epoch).values(values | {"previous_hash": before.frame_hash if before else NO_HASH}))
 
 
 def index_records(connection: Connection, held: chain.Chain, pos: int, frame: Frame, now: datetime) -> None:
@@ -144,6 +154,8 @@ def epochs(connection: Connection, one: Finding, shelf: Shelf) -> str:
         frame = _opened(stored, one, shelf)
         if frame is not None:
             _write_epoch(connection, held, stored.pos, frame.frame)
+        elif stored.pos <= held.floor:
+            _write_given_up_epoch(connection, held, stored)
     return "the epochs are listed again as their signed beginnings say"
 
 
@@ -163,6 +175,18 @@ def stream(connection: Connection, one: Finding, shelf: Shelf) -> str:
         return "cannot: the row of the stream is missing, and its name is in the frames alone"
     connection.execute(update(_stream).where(_stream.c.origin == one.stream.origin).values(origin_no=number))
     return "the stream is counted under its origin again"
+
+
+def floor(connection: Connection, one: Finding, shelf: Shelf) -> str:
+    """The floor of a stream, and what was signed about it beyond, down to where the rules allow it."""
+    held = chain.load(connection, one.stream)
+    if held is None:
+        return _NO_FRAME
+    lawful, _ = lawful_floor(connection, held, shelf.key_for)
+    mine = tables.given_up.c.stream_id == held.id
+    connection.execute(delete(tables.given_up).where(mine, tables.given_up.c.last_pos > lawful))
+    connection.execute(update(_stream).where(_stream.c.id == held.id).values(floor=lawful))
+    return f"the floor is at position {lawful} again"
 
 
 def cursor(connection: Connection, one: Finding, shelf: Shelf) -> str:

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     PENDING = "PENDING"
     EVIDENCE = "EVIDENCE"
     STREAM = "STREAM"
+    FLOOR = "FLOOR"
     DATABASE = "DATABASE"
 
 

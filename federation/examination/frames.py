@@ -41,6 +41,12 @@ class Held:
     frame: Frame
     records: tuple[Record | None, ...]
 
+    @property
+    def place(self) -> tuple[bytes, int, bytes]:
+        """Epoch, number and hash."""
+        header = self.frame.header
+        return header.epoch, header.frame_no, self.frame.hash
+
 
 def open_row(row: Row[*tuple[Any, ...]], key: StreamKey, key_for: KeyFor) -> Held:
     """Believe the bytes of a row for their signature; raises FrameInvalid."""

@@ -79,6 +79,8 @@ def _before(connection: Connection, stream: StreamKey, first: int, key_for: KeyF
         if first == 1:
             return None
         raise Unmendable("the frame before the damage is not held either")
+    if _is_given_up(connection, stream, row):
+        return bytes(row.epoch), row.frame_no, bytes(row.frame_hash)
     try:
         frame = open_row(row, stream, key_for).frame
     except FrameInvalid as error:
@@ -90,6 +92,12 @@ def _row(connection: Connection, stream: StreamKey, pos: int) -> Row[*tuple[Any,
     held = chain.load(connection, stream)
     query = select(_frame).where(_frame.c.stream_id == (held.id if held else 0), _frame.c.pos == pos)
     return connection.execute(query).one_or_none()
+
+
+def _is_given_up(connection: Connection, stream: StreamKey, row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether the bytes of a frame are missing by the rules: its place is believed, if it is no finding of its own."""
+    held = chain.load(connection, stream)
+    return held is not None and not row.raw and row.pos <= held.floor
 
 
 def mend(session: Session, findings: Sequence[Finding], shelf: Shelf, now: datetime, name: str) -> list[Mended]:
@@ -173,7 +181,7 @@ def _chosen(connection: Connection, held: chain.Chain, span: Span, shelf: Shelf)
     if not frames or (span.last is not None and span.first + len(frames) <= span.last):
         raise Unmendable("nobody who was asked holds these frames")
     following = None if span.last is None else _row(connection, span.stream, span.last + 1)
-    if following is not None:
+    if following is not None and not _is_given_up(connection, span.stream, following):
         try:
             joins = open_row(following, span.stream, shelf.key_for).frame.header.prev_frame_hash == at
         except FrameInvalid:
@@ -196,6 +204,7 @@ def _derived(connection: Connection, one: Finding, shelf: Shelf) -> Mended:
         Fault.CURSOR: derive.cursor,
         Fault.RECEIPT: derive.receipt,
         Fault.PARKED: derive.parked,
+        Fault.FLOOR: derive.floor,
     }
     act = acts.get(one.fault)
     if act is None:

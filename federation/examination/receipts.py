@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 from federation import tables
 from federation.chain import Chain
 from federation.examination.finding import Fault, Finding
-from federation.examination.frames import Held, Tail
+from federation.examination.frames import Tail
 from federation.frame import FrameInvalid, KeyFor, to_us
 from federation.receipt import Ack, open_ack
 from federation.v1 import frame_pb2 as wire
@@ -17,17 +17,17 @@ _receipt, _frame = tables.receipt, tables.frame
 
 
 def check_receipts(
-    connection: Connection, chain: Chain, frames: Mapping[int, Held], after: int, key_for: KeyFor
+    connection: Connection, chain: Chain, frames: Mapping[int, tuple[bytes, int, bytes]], after: int, key_for: KeyFor
 ) -> Iterator[Finding]:
     """The receipts for these frames are signed, and name these frames."""
     through = max(frames, default=after)
     query = select(_receipt).where(_receipt.c.stream_id == chain.id, _receipt.c.pos > after, _receipt.c.pos <= through)
     for row in connection.execute(query):
         ack = _opened(row, chain, key_for)
-        held = frames.get(row.pos)
+        place = frames.get(row.pos)
         if isinstance(ack, Finding):
             yield ack
-        elif held is not None and not _is_for(ack, held):
+        elif place is not None and place != (ack.epoch, ack.durable, ack.head_hash):
             yield from contradicted(connection, chain, ack, f"{ack.receiver} signed a receipt")
 
 
@@ -101,8 +101,3 @@ def _opened(row: Row[*tuple[Any, ...]], chain: Chain, key_for: KeyFor) -> Ack | 
         reason = "its row says something else than its signed bytes"
     place = f"a receipt of {row.receiver} does not hold: {reason}"
     return Finding(fault=Fault.RECEIPT, stream=chain.key, pos=row.pos, reason=place)
-
-
-def _is_for(ack: Ack, held: Held) -> bool:
-    header = held.frame.header
-    return (ack.epoch, ack.durable, ack.head_hash) == (header.epoch, header.frame_no, held.frame.hash)

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from federation import chain, tables
 from federation.examination.finding import NOWHERE, Fault, Finding
+from federation.examination.forgotten import check_span, unlawful
 from federation.examination.frames import Held, Tail, check_row
 from federation.examination.loose import check_loose
 from federation.examination.receipts import check_cut, check_receipts
 from federation.examination.rows import check_end, check_epochs, check_parked, check_records
+from federation.given_up import lawful_floor, spans
 from pki.registry import Registry
 
 STEP_FRAMES = 200
@@ -68,6 +70,13 @@ class Walk:
             yield Finding(fault=Fault.STREAM, stream=one.key, reason="the registry knows no such centre")
         senders = frozenset(centre.name for centre in registry.centres) | {""}
         after = place.tail.pos
+        if after < one.floor:
+            lawful, why = lawful_floor(connection, one, registry.public_key)
+            if after == 0 and lawful < one.floor:
+                yield unlawful(one, lawful, why)
+            if after < lawful:
+                yield from self._pass_over(connection, one, registry)
+                return
         query = select(_frame).where(_frame.c.stream_id == one.id, _frame.c.pos > after).order_by(_frame.c.pos)
         rows = connection.execute(query.limit(limit)).all()
         held: dict[int, Held] = {}
@@ -83,12 +92,27 @@ class Walk:
         yield from check_epochs(connection, one, frames)
         yield from check_records(connection, one, frames, registry.public_key)
         yield from check_parked(connection, one, held, place.tail.pos)
-        yield from check_receipts(connection, one, held, after, registry.public_key)
+        places = {pos: found.place for pos, found in held.items()}
+        yield from check_receipts(connection, one, places, after, registry.public_key)
         if len(rows) < limit:
             yield from check_end(connection, one, place.tail, place.genesis)
             yield from check_cut(connection, one, place.tail, registry.public_key)
             self.tails[one.id] = place.tail
             self.place = Place(one.id + 1)
+
+    def _pass_over(self, connection: Connection, one: chain.Chain, registry: Registry) -> Iterator[Finding]:
+        """The next frames whose bytes were given up: their places hold, and count like any others."""
+        place, after = self.place, self.place.tail.pos
+        span = next(span for span in spans(connection, one) if span.first == after + 1)
+        query = select(_frame).where(_frame.c.stream_id == one.id, _frame.c.pos > after, _frame.c.pos <= span.last)
+        rows = connection.execute(query.order_by(_frame.c.pos)).all()
+        place.tail, wrong = check_span(connection, one, span, rows, place.tail, registry.public_key)
+        yield from wrong
+        place.genesis |= {row.pos for row in rows if row.frame_no == 0}
+        self.frames += len(rows)
+        if place.tail.frame_hash is not None:
+            places = {row.pos: (bytes(row.epoch), row.frame_no, bytes(row.frame_hash)) for row in rows}
+            yield from check_receipts(connection, one, places, after, registry.public_key)
 
 
 def walk_through(

@@ -60,7 +60,7 @@ def tell(child, parent, sender):
 def prune_at(centre, days, limit=200):
     at = now() + timedelta(days=days)
     return centre.storage.write(
-        lambda session: prune(session, name=centre.name, registry=centre.registry(), now=at, limit=limit)
+        lambda session: prune(session, signer=centre.keystore, registry=centre.registry(), now=at, limit=limit)
     )
 
 
