@@ -82,7 +82,7 @@ def test_what_was_given_up_by_the_rules_is_no_damage(centres, commune) -> None: 
     "column",
     ["frame_hash = :bytes", "key_id = :bytes", "epoch = :epoch", "size = size + 1", "end_count = end_count + 1"],
 )
-def test_a_change_below_the_floor_is_named_and_mended_from_above(centres, commune, column) -> None:  # noqa: F811
+def test_a_change_below_the_floor_is_named_and_mended_from_above(centres, commune, column) -> None:  # noqa: F811 - a fixture
     before = everything(commune)
     number = stream_id(commune, commune)
     words = {"bytes": bytes(32), "epoch": bytes(16)}
@@ -140,7 +140,7 @@ def test_a_floor_raised_by_hand_is_named_and_put_back(centres) -> None:  # noqa:
     assert everything(commune) == before
 
 
-def test_a_floor_that_its_own_centre_signed_counts_for_nothing_without_a_receipt(centres) -> None:  # noqa: F811
+def test_a_floor_that_its_own_centre_signed_counts_for_nothing_without_a_receipt(centres) -> None:  # noqa: F811 - a fixture
     """Whoever holds database and key of the centre can sign; that the parent calls it safe he cannot."""
     commune = centres["26374"]
     number = stream_id(commune, commune)
@@ -168,7 +168,7 @@ def test_a_cursor_raised_by_hand_gives_nothing_up(centres) -> None:  # noqa: F81
     assert forget(commune, days=ALL) == 0
 
 
-def test_an_epoch_row_below_the_floor_is_named_and_derived_again(centres, commune) -> None:  # noqa: F811
+def test_an_epoch_row_below_the_floor_is_named_and_derived_again(centres, commune) -> None:  # noqa: F811 - a fixture
     number = stream_id(commune, commune)
     before = sorted(map(repr, commune.rows(tables.epoch)))
     edit(commune.storage, "UPDATE federation_epoch SET previous_frame_no = 9 WHERE stream_id = :id", id=number)
