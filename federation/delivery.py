@@ -87,6 +87,8 @@ class Delivery:
             on_grown=self._wake_streams,
             on_news=lambda: self._in_loop(self._dirty.set),
             on_released=self.wake,
+            on_reach=self._pass_on,
+            sealing_epoch=lambda: self._sealer.epoch,
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
         )
         self._on_change = on_change
@@ -254,6 +256,11 @@ class Delivery:
                 session.wake()
         if streams:
             self._dirty.set()
+
+    def _pass_on(self) -> None:
+        """A receipt from above is new: tell the children whom it may concern."""
+        for session in self._sessions.values():
+            session.pass_on()
 
     # the neighbours above ----------------------------------------------------------------------------------------
 

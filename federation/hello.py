@@ -35,7 +35,9 @@ def position(cursor: Cursor) -> wire.Position:
     return wire.Position(epoch=cursor[0], frame_no=cursor[1], frame_hash=cursor[2])
 
 
-def make_hello(session: Session, *, name: str, peer: str, boot: bytes, registry: Registry) -> wire.Hello:
+def make_hello(
+    session: Session, *, name: str, peer: str, boot: bytes, registry: Registry, sealing_epoch: bytes = b""
+) -> wire.Hello:
     """What this node has to say to a neighbour, read from one snapshot."""
     connection = session.connection()
     held = [one for one in chain.load_all(connection) if not one.empty]
@@ -49,6 +51,7 @@ def make_hello(session: Session, *, name: str, peer: str, boot: bytes, registry:
         heads=_positions(connection, mine, with_earlier=True),
         cursors=_positions(connection, theirs, with_earlier=False),
         credit=[wire.LaneCredit(lane=lane.value, frames=WINDOW_FRAMES, bytes=WINDOW_BYTES) for lane in Lane],
+        sealing_epoch=sealing_epoch,
     )
 
 

@@ -57,6 +57,8 @@ class House:
     on_grown: Callable[[frozenset[StreamKey]], None]
     on_news: Callable[[], None]
     on_released: Callable[[], None]
+    on_reach: Callable[[], None]
+    sealing_epoch: Callable[[], bytes]
     waiting: Callable[[str], Mapping[str, int]]
     unfinished: set[Future[Any]] = field(default_factory=set)
     current: dict[str, object] = field(default_factory=dict)

@@ -118,6 +118,8 @@ class Outflow:
                 self._sender.advance(reached)
             self._wake.set()
             self._on_state()
+            if any(stream.origin != self._house.name for stream, _ in reached):
+                self._house.on_reach()
 
     async def _keep_receipts(self, acks: Sequence[tuple[Ack, frame_pb2.SignedAck]]) -> list[tuple[StreamKey, int]]:
         now = self._house.clock.now()

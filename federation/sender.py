@@ -16,10 +16,11 @@ from federation.failpoint import failpoint
 from federation.flow import Flow, Sent
 from federation.frame import StreamKey, to_us
 from federation.hello import cursor_of, key_of
-from federation.ledger import PARENT, UP, Lane, down
+from federation.ledger import PARENT, UP, Lane, bypass, down
 from federation.peer import Backoff
+from federation.reach import Kept, remember
 from federation.receipt import Ack
-from federation.rights import may_travel
+from federation.rights import is_past_parent, may_travel
 from federation.standing import Standing, Trouble
 from federation.v1 import frame_pb2, link_pb2
 from pki.registry import Registry
@@ -179,7 +180,8 @@ class Sender:
     def _audience(self, registry: Registry) -> ColumnElement[bool]:
         if registry.parent_of(self._name) == self._peer:
             return _stream.c.audience.in_((UP, PARENT))
-        return (_stream.c.audience == down(self._peer)) & (_stream.c.origin == self._name)
+        lead = bypass if is_past_parent(registry, self._name, self._peer) else down
+        return (_stream.c.audience == lead(self._peer)) & (_stream.c.origin == self._name)
 
     def _may_go_on(self, connection: Connection, flow: Flow, now_s: float) -> bool:
         if flow.blocked_until_s is not None:
@@ -244,6 +246,8 @@ class Sender:
             below = chain.find(connection, held, ack.safe_epoch, ack.safe) if ack.safe_epoch else None
             if below is not None and below.pos <= place.pos:
                 safe[held.id] = max(below.pos, safe.get(held.id, 0))
+            if ack.stream.origin != self._name:
+                remember(connection, Kept(held.id, ack.receiver, place.pos, signed))
         if rows:
             connection.execute(insert(_receipt), rows)
         for stream_id, (_, place) in reached.items():

@@ -20,6 +20,8 @@ from federation.house import House
 from federation.intake import Intake
 from federation.link import Channel, LinkError
 from federation.outflow import Outflow
+from federation.passing import Passing
+from federation.reach import head_acks
 from federation.receipt import Ack, sign_ack
 from federation.receiver import Refused
 from federation.recovery import Recovery
@@ -56,6 +58,7 @@ class LinkSession:
         self._intake = Intake(house, channel, self._spawn)
         self._outflow = Outflow(house, channel, self._spawn, on_state)
         self._recovery = Recovery(house, channel, self._outflow.retry)
+        self._passing = Passing(house, channel)
         self.hello = wire.Hello()
         self._fenced_at_s: float | None = None
         self._spoke_late = asyncio.Event()
@@ -72,6 +75,10 @@ class LinkSession:
     def wake(self) -> None:
         """There may be something to send."""
         self._outflow.wake()
+
+    def pass_on(self) -> None:
+        """There may be a receipt from above to tell a child."""
+        self._passing.wake()
 
     def push_registry(self) -> None:
         """The registry has changed: tell a child, and end the connection if the peer may not have one any more."""
@@ -138,8 +145,10 @@ class LinkSession:
         self._on_state()
         self._spawn(self._beat())
         self._outflow.start()
-        if self._is_child() and hello.registry_version < self._house.registry.current.version:
-            await self._send_registry()
+        if self._is_child():
+            self._spawn(self._passing.tell())
+            if hello.registry_version < self._house.registry.current.version:
+                await self._send_registry()
         while True:
             envelope = await self._channel.receive()
             if self._fenced_at_s is None:
@@ -167,7 +176,14 @@ class LinkSession:
             """Through the writer: what an older connection brought before is counted, what comes after is not taken."""
             house.current[self.peer] = self._intake
             current = house.registry.current
-            return make_hello(session, name=house.name, peer=self.peer, boot=house.boot, registry=current)
+            return make_hello(
+                session,
+                name=house.name,
+                peer=self.peer,
+                boot=house.boot,
+                registry=current,
+                sealing_epoch=house.sealing_epoch(),
+            )
 
         await self._channel.send(wire.Envelope(hello=await self._house.write(step, urgent=True)))
 
@@ -185,6 +201,12 @@ class LinkSession:
         for refused in await house.write(step):
             await self._intake.refuse(refused)
         await self.tell_safe()
+        for ack in await house.read(lambda session: self._head_acks(session, hello)):
+            await self._channel.send(wire.Envelope(ack=sign_ack(ack, house.keystore)))
+
+    def _head_acks(self, session: Session, hello: wire.Hello) -> list[Ack]:
+        registry, now = self._house.registry.current, self._house.clock.now()
+        return head_acks(session, hello, name=self._house.name, peer=self.peer, registry=registry, now=now)
 
     async def tell_safe(self) -> None:
         """Tell the other side what of its streams is held elsewhere, too."""
@@ -221,10 +243,17 @@ class LinkSession:
                 self.peer_waiting = {one.lane: one.records for one in envelope.heartbeat.waiting if one.records}
             case "credit":
                 await self._outflow.grant(envelope.credit)
+            case _:
+                await self._hear_rest(envelope)
+
+    async def _hear_rest(self, envelope: wire.Envelope) -> None:
+        match envelope.WhichOneof("body"):
             case "recall":
                 await self._recovery.answer(envelope.recall)
             case "given_back":
                 await self._recovery.hear(envelope.given_back)
+            case "receipts":
+                await self._passing.hear(envelope.receipts)
             case _:
                 log.info("%s says something that this version does not know", self.peer)
 
@@ -242,7 +271,7 @@ class LinkSession:
 
     async def _hear_registry(self, update: wire.RegistryUpdate) -> None:
         """Put the pieces together and offer the whole to this node's registry, which verifies it itself."""
-        if self._is_child() or update.total > LARGEST_REGISTRY:
+        if not self._is_parent() or update.total > LARGEST_REGISTRY:
             raise LinkError("BAD_REGISTRY", f"{self.peer} sends a registry that is not its to send")
         if update.offset == 0:
             self._registry_pieces.clear()
@@ -277,6 +306,9 @@ class LinkSession:
             await self._house.clock.sleep(BEAT_S)
             if self._house.clock.monotonic() - self._last_heard_s > SILENT_S:
                 raise LinkError("SILENT", f"nothing was heard from {self.peer} for {SILENT_S:.0f} s")
+
+    def _is_parent(self) -> bool:
+        return self._house.registry.current.parent_of(self._house.name) == self.peer
 
     def _is_child(self) -> bool:
         return self._house.registry.current.parent_of(self.peer) == self._house.name
