@@ -15,7 +15,7 @@ from federation.link import Link, LinkError, ParentAddress
 from federation.peer import Backoff
 from federation.removal import Removal
 from federation.rights import grandparent_of
-from federation.session import LinkSession
+from federation.session import BROKEN, LinkSession
 from pki.diagnose import diagnose
 
 log = logging.getLogger(__name__)
@@ -47,9 +47,11 @@ class Switchboard:
         self.sessions[name] = session
         try:
             await session.run()
-        finally:
-            if session.boot:
+        except LinkError as error:
+            if session.boot and error.code != BROKEN:  # what fails here after each hello would fail again at once
                 backoff.reset()
+            raise
+        finally:
             if self.sessions.get(name) is session:
                 del self.sessions[name]
 

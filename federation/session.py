@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 HELLO_LIMIT_S = 20.0
 BEAT_S = 2.0
 LATE_S = 1.0
+BROKEN = "BROKEN"
 FENCED_WAIT_S = 5.0
 SILENT_S = 15.0
 REGISTRY_PIECE = 512 * 1024
@@ -328,4 +329,4 @@ class LinkSession:
             self.end(error)
         else:
             log.error("the connection to %s failed", self.peer, exc_info=error)
-            self.end(LinkError("BROKEN", f"the connection to {self.peer} failed here: {type(error).__name__}"))
+            self.end(LinkError(BROKEN, f"the connection to {self.peer} failed here: {type(error).__name__}"))
