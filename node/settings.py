@@ -205,6 +205,17 @@ class PresenceSection(Section):
     period_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between two statements.")
 
 
+class BackupSection(Section):
+    """Who can open this centre's backups; one of the two must be given to make any."""
+
+    recipient: str = Field(
+        default="", description="X25519 public key in 64 hexadecimal digits, from `python -m node backup key`."
+    )
+    passphrase_file: Path | None = Field(
+        default=None, description="File with a passphrase instead, readable by its owner only."
+    )
+
+
 class Settings(BaseSettings):
     """All settings of one node."""
 
@@ -221,6 +232,7 @@ class Settings(BaseSettings):
     territory: TerritorySection
     modules: ModulesSection = ModulesSection()
     presence: PresenceSection = PresenceSection()
+    backup: BackupSection = BackupSection()
     metrics: MetricsSection = MetricsSection()
 
     @classmethod
@@ -266,7 +278,9 @@ class Settings(BaseSettings):
         node = self.node.model_copy(update={"folder": base / self.node.folder})
         territory = self.territory.model_copy(update={"file": base / self.territory.file})
         authority = self.authority and self.authority.model_copy(update={"folder": base / self.authority.folder})
-        return self.model_copy(update={"node": node, "territory": territory, "authority": authority})
+        passphrase = self.backup.passphrase_file
+        backup = self.backup.model_copy(update={"passphrase_file": passphrase and base / passphrase})
+        return self.model_copy(update={"backup": backup, "node": node, "territory": territory, "authority": authority})
 
     @property
     def keys(self) -> Path:
