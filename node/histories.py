@@ -10,6 +10,14 @@ from node.tables import metadata
 TOP = Path(__file__).resolve().parent.parent
 
 
+def own() -> tuple[Owner, ...]:
+    """The histories that every node has, whatever its modules."""
+    return (
+        Owner("node", TOP / "node" / "migrations", metadata),
+        Owner("federation", TOP / "federation" / "migrations", federation_tables.metadata),
+    )
+
+
 def owners(catalog: Catalog) -> tuple[Owner, ...]:
     """List the histories to bring up to date; one of a module that is switched off is left as it is."""
     own = (
@@ -21,4 +29,4 @@ def owners(catalog: Catalog) -> tuple[Owner, ...]:
         for module in catalog.modules
         if module.tables is not None
     )
-    return own + modules
+    return own() + modules
