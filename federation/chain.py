@@ -74,6 +74,8 @@ _FIND = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count).where(
     _frame.c.epoch == bindparam("epoch"),
     _frame.c.frame_no == bindparam("frame_no"),
 )
+_INSERT = insert(_frame)
+_REGISTER = f"INSERT INTO {_record.name} (rid, origin_no, stream_id, pos, position) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own table
 _KNOWN_EPOCH = (
     select(_epoch.c.first_pos)
     .where(_epoch.c.stream_id == bindparam("stream_id"), _epoch.c.epoch == bindparam("epoch"))
@@ -158,7 +160,7 @@ def extend(connection: Connection, chain: Chain, frame: Frame, *, sender: str, a
         "sender": sender,
         "raw": frame.raw,
     }
-    connection.execute(insert(_frame), values)
+    connection.execute(_INSERT, values)
 
 
 def cut(connection: Connection, chain: Chain, after: Place | None) -> None:
@@ -177,10 +179,15 @@ def cut(connection: Connection, chain: Chain, after: Place | None) -> None:
 
 
 def register(connection: Connection, chain: Chain, records: Sequence[tuple[bytes, int]]) -> None:
-    """Note where the signed bytes of records lie: (rid, position) in the frame at the head."""
+    """Note where the signed bytes of records lie: (rid, position) in the frame at the head.
+
+    The one statement that runs for every record: it goes to the driver as it is.
+    """
     if records:
-        place = {"origin_no": chain.origin_no, "stream_id": chain.id, "pos": chain.pos}
-        connection.execute(insert(_record), [place | {"rid": rid, "position": index} for rid, index in records])
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        statement = _REGISTER.replace("?", mark)
+        rows = [(rid, chain.origin_no, chain.id, chain.pos, index) for rid, index in records]
+        connection.exec_driver_sql(statement, rows)
 
 
 def find(connection: Connection, chain: Chain, epoch: bytes, frame_no: int) -> Place | None:

@@ -4,9 +4,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -71,18 +70,22 @@ class Effects:
         session, head, now = taking.session, taking.head, taking.now
         connection = session.connection()
         fresh: list[tuple[int, Inbound]] = []
-        seen = _applied(connection, head, [record.rid for record in records if record])
-        for index, record in enumerate(records):
+        new: list[tuple[bytes, int]] = []
+        rids = [record.rid.bytes if record else b"" for record in records]
+        seen = _applied(connection, head, [rid for rid in rids if rid])
+        for index, (record, rid) in enumerate(zip(records, rids, strict=True)):
             if record is None:
                 _park(taking, _Parked(index, None, Unacceptable("RECORD", "the bytes of a record are no record")))
-            elif record.rid.bytes not in seen:
-                seen.add(record.rid.bytes)
-                fresh.append((index, inbound(record, frame.header, index, received_at=now, sender=taking.peer)))
-        chain.register(connection, head, [(item.rid.bytes, index) for index, item in fresh])
-        if fresh:
+            elif rid not in seen:
+                seen.add(rid)
+                new.append((rid, index))
+                item = inbound(record, frame.header, index, received_at=now, sender=taking.peer)
+                if rid not in done and not self._is_mute(item):
+                    fresh.append((index, item))
+        chain.register(connection, head, new)
+        if new:
             observe_hlc(connection, max(record.hlc for record in records if record), now)
         failpoint("receiver.before_effect")
-        fresh = [(index, item) for index, item in fresh if item.rid.bytes not in done and not self._is_mute(item)]
         if not self._apply_together(session, [item for _, item in fresh]):
             for index, item in fresh:
                 trouble = self._apply_alone(session, item)
@@ -156,13 +159,16 @@ class Effects:
         return applied
 
 
-def _applied(connection: Connection, head: chain.Chain, rids: Sequence[UUID]) -> set[bytes]:
-    record = tables.record
+_APPLIED = select(tables.record.c.rid).where(
+    tables.record.c.origin_no == bindparam("origin_no"), tables.record.c.rid.in_(bindparam("rids", expanding=True))
+)
+
+
+def _applied(connection: Connection, head: chain.Chain, rids: Sequence[bytes]) -> set[bytes]:
     if not rids:
         return set()
-    keys = [rid.bytes for rid in rids]
-    query = select(record.c.rid).where(record.c.origin_no == head.origin_no, record.c.rid.in_(keys))
-    return {bytes(row.rid) for row in connection.execute(query)}
+    rows = connection.execute(_APPLIED, {"origin_no": head.origin_no, "rids": rids})
+    return {bytes(row.rid) for row in rows}
 
 
 def _park(taking: Taking, parked: _Parked) -> None:

@@ -17,7 +17,8 @@ def merkle_root(records: Sequence[bytes]) -> bytes:
     """The hash that binds all records and their order; of no record at all, the hash of nothing."""
     if not records:
         return hashlib.sha256(b"").digest()
-    level = [leaf_hash(record) for record in records]
+    digest = hashlib.sha256
+    level = [digest(b"\x00" + record).digest() for record in records]
     while len(level) > 1:
         level = _parents(level)
     return level[0]
@@ -25,7 +26,8 @@ def merkle_root(records: Sequence[bytes]) -> bytes:
 
 def _parents(level: Sequence[bytes]) -> list[bytes]:
     """One level up; an odd last node rises unchanged, which gives the same tree as RFC 6962's recursion."""
-    above = [_node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+    digest = hashlib.sha256
+    above = [digest(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
     if len(level) % 2:
         above.append(level[-1])
     return above
