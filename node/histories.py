@@ -20,10 +20,6 @@ def own() -> tuple[Owner, ...]:
 
 def owners(catalog: Catalog) -> tuple[Owner, ...]:
     """List the histories to bring up to date; one of a module that is switched off is left as it is."""
-    own = (
-        Owner("node", TOP / "node" / "migrations", metadata),
-        Owner("federation", TOP / "federation" / "migrations", federation_tables.metadata),
-    )
     modules = tuple(
         Owner(module.name, catalog.manifests[module.name].folder / "migrations", module.tables)
         for module in catalog.modules
