@@ -2,7 +2,7 @@
 
 import typer
 
-from node.commands import account, enrol, evidence, nats, pki, restore, territory
+from node.commands import account, backup, enrol, evidence, nats, pki, restore, territory
 from node.commands.check import check
 from node.commands.doctor import doctor
 from node.commands.serve import apply_migrations, modules, serve
@@ -27,6 +27,7 @@ app.add_typer(account.app, name="account")
 app.add_typer(pki.app, name="pki")
 app.add_typer(territory.app, name="territory")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
 app.add_typer(restore.quarantine, name="quarantine")
 app.add_typer(nats.app, name="nats")

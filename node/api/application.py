@@ -6,6 +6,7 @@ from fastapi.staticfiles import StaticFiles
 from node.api import (
     accounts,
     audit,
+    backups,
     docs,
     guard,
     health,
@@ -32,6 +33,7 @@ LOCAL_ROUTERS = (
     ledger.local_router,
     node_health.local_router,
     restores.local_router,
+    backups.local_router,
     tokens.local_router,
 )
 

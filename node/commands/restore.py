@@ -15,8 +15,10 @@ from federation.removal import Removal
 from node import audit, local
 from node.api.accounts import LOCAL
 from node.api.restores import overview
+from node.backup.placing import put_back
 from node.clock import SystemClock
 from node.commands.account import at_rest
+from node.commands.backup import telling
 from node.commands.plain import Config, fail, sentences
 from node.engines import reader_engine
 from node.local import NotRunning
@@ -51,6 +53,35 @@ def begin(
         with at_rest(settings) as database:
             database.write(step)
         _say({"unsettled": sorted(around)})
+
+
+@app.command("from")
+def put_back_from(  # noqa: PLR0917 - typer calls it by name
+    file: Annotated[Path, typer.Argument(help="The backup.")],
+    key_file: Annotated[
+        Path, typer.Option("--key", help="The private key from `backup key`, or the file with the passphrase.")
+    ],
+    into: Annotated[Path, typer.Option(help="The node's folder, [node] folder; what is left there is kept aside.")],
+    root: Annotated[
+        Path | None, typer.Option(help="The root certificate, where the folder has no keys and the backup has.")
+    ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Take a backup older than the last that was declared safe.")
+    ] = False,
+) -> None:
+    """Prove a backup, put it in place, and begin the restore: custody waits until every neighbour has told all."""
+    with sentences(), telling() as progress:
+        clock = SystemClock()
+        manifest, around, aside = put_back(file, key_file, into, root, clock, progress, may_be_older=accept_loss)
+    _say(
+        {
+            "centre": manifest.centre,
+            "backup_of": manifest.made_at.isoformat(),
+            "unsettled": around,
+            "old_files": str(aside) if aside else None,
+            "next": "start the node, wait until `restore show` lists nobody, then make a new backup",
+        }
+    )
 
 
 @app.command("show")
