@@ -13,8 +13,7 @@ from federation import quarantine as put_aside
 from federation import settlement
 from federation.removal import Removal
 from node import audit, local
-from node.api.accounts import LOCAL
-from node.api.restores import overview
+from node.api.restores import LOCAL, overview
 from node.backup.placing import put_back
 from node.clock import SystemClock
 from node.commands.account import at_rest
@@ -56,7 +55,7 @@ def begin(
 
 
 @app.command("from")
-def put_back_from(  # noqa: PLR0917 - typer calls it by name
+def put_back_from(
     file: Annotated[Path, typer.Argument(help="The backup.")],
     key_file: Annotated[
         Path, typer.Option("--key", help="The private key from `backup key`, or the file with the passphrase.")
