@@ -25,7 +25,7 @@ from federation.peer import Backoff, PeerState
 from federation.receiver import Handler, Receiver
 from federation.removal import Removal
 from federation.restitution import Restitution
-from federation.rights import may_travel
+from federation.rights import is_past_parent, may_travel
 from federation.session import LinkSession
 from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 0.05
 REFRESH_S = 0.25
 TOPIC = "links"
+_ORDER = ("parent", "bypass", "child")
 _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 
 
@@ -57,11 +58,13 @@ class Delivery:
         random: Callable[[int], bytes],
         on_change: Callable[[str], None],
         own_handlers: Mapping[str, Handler] | None = None,
+        on_settled: Callable[[Session], object] = lambda _session: None,
     ) -> None:
         """Nothing runs before `start`; `on_change("links")` is called in the event loop when peers or alarms change.
 
         `own_handlers` say what records of this node's own do that a neighbour gives back after a loss; a kind that is
-        not named there is stored and does nothing.
+        not named there is stored and does nothing. `on_settled` is a step of the writer for what had to wait after a
+        restore until every neighbour had told what it knows; once after each start, too.
         """
         self.local_origin = keystore.name
         self._sealer = Sealer(keystore, random, clock.now)
@@ -92,6 +95,8 @@ class Delivery:
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
         )
         self._on_change = on_change
+        self._on_settled = on_settled
+        self._has_caught_up = False
         self._survey = survey.Survey({}, {}, ())
         self._states: dict[str, PeerState] = {}
         self._sessions: dict[str, LinkSession] = {}
@@ -195,8 +200,8 @@ class Delivery:
     # what a person may know --------------------------------------------------------------------------------------
 
     def peers(self) -> list[PeerState]:
-        """The parent, then the children, as of a moment ago; from any thread."""
-        return sorted(self._states.values(), key=lambda state: (state.relation == "child", state.name))
+        """The parent, then bypasses, then the children, as of a moment ago; from any thread."""
+        return sorted(self._states.values(), key=lambda state: (_ORDER.index(state.relation), state.name))
 
     def alarms(self) -> list[LinkAlarm]:
         """The newest alarms first, a hundred at most; from any thread."""
@@ -278,8 +283,9 @@ class Delivery:
 
     async def _accept(self, channel: Channel) -> None:
         """Carry a child's connection until it ends; runs in the link's own task, which may be cancelled."""
-        name = channel.peer
-        if self._house.registry.current.parent_of(name) != self.local_origin:
+        name, registry = channel.peer, self._house.registry.current
+        is_child = registry.parent_of(name) == self.local_origin
+        if not is_child and not is_past_parent(registry, name, self.local_origin):
             reason = f"{name} is no child of {self.local_origin}"
             self._ring("PEER_REFUSED", name, "NOT_MY_CHILD", reason)
             raise LinkError("NOT_MY_CHILD", reason)
@@ -338,8 +344,12 @@ class Delivery:
         return count
 
     async def _settle(self) -> None:
-        """Settle with each neighbour whose hello is complete, and try then what was parked for want of what came."""
-        for name in await self._house.read(settlement.unsettled):
+        """Settle with each neighbour whose hello is complete; after the last one decide what had to wait."""
+        unsettled = await self._house.read(settlement.unsettled)
+        if not unsettled and not self._has_caught_up:
+            await self._house.write(self._on_settled)
+        self._has_caught_up = not unsettled
+        for name in unsettled:
             session = self._sessions.get(name)
             if name not in self._neighbours():
                 await self._house.write(partial(settlement.settle, peer=name))
@@ -347,9 +357,11 @@ class Delivery:
                 await self._house.write(partial(self._settle_with, name=name, hello=session.hello))
 
     def _settle_with(self, session: Session, *, name: str, hello: wire.Hello) -> None:
+        """Settle with one neighbour, after what was parked for want of what it gave back."""
         registry, now = self._house.registry.current, self._house.clock.now()
         if settlement.has_heard_all(session, hello, name=self.local_origin, peer=name, registry=registry):
-            self._receiver.replay_parked(session, now)
+            while self._receiver.replay_parked(session, now):
+                continue
             settlement.settle(session, name)
 
     # states ------------------------------------------------------------------------------------------------------
@@ -393,13 +405,21 @@ class Delivery:
             self._on_change(TOPIC)
 
     def _relation(self, name: str) -> str:
-        return "child" if self._house.registry.current.parent_of(name) == self.local_origin else "parent"
+        registry = self._house.registry.current
+        if registry.parent_of(name) == self.local_origin:
+            return "child"
+        is_bypass = is_past_parent(registry, name, self.local_origin) or is_past_parent(
+            registry, self.local_origin, name
+        )
+        return "bypass" if is_bypass else "parent"
 
     def _neighbours(self) -> list[str]:
         registry = self._house.registry.current
         children = [name for name in registry.children_of(self.local_origin) if self._is_active(registry, name)]
         parent = (self._parent.name or registry.parent_of(self.local_origin)) if self._parent else None
-        return [*([parent] if parent else []), *children]
+        past = [name for name in self._sessions if is_past_parent(registry, name, self.local_origin)]
+        above = self._bypass.name if self._bypass else None
+        return [*([parent] if parent else []), *([above] if above else []), *past, *children]
 
     def _is_active(self, registry: Registry, name: str) -> bool:
         entry = registry.centre(name)
@@ -413,6 +433,8 @@ class Delivery:
             names = self._neighbours()
             try:
                 self._survey = await self._house.run(self._look, names)
+                if self._bypass is not None:
+                    self._bypass.look()
                 await self._settle()
             except Exception:
                 log.exception("the state of deliveries could not be read")

@@ -14,7 +14,8 @@ class PeerState:
     """One neighbour at one moment; a screen may keep it.
 
     `waiting` counts records per lane that it has not acknowledged, `in_flight` the frames sent of these; `peer_waiting`
-    is what it says that it still has for us. `since` is when the connection was made or lost.
+    is what it says that it still has for us. `since` is when the connection was made or lost. `relation` is parent,
+    child, or bypass where the parent lies between.
     """
 
     name: str

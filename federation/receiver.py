@@ -26,6 +26,7 @@ from federation.frame import (
     parse_frame,
     verify_frame,
 )
+from federation.kinds import with_own_kinds
 from federation.ledger import Lane
 from federation.receipt import Ack
 from federation.removal import readable
@@ -85,7 +86,9 @@ class Receiver:
         """Take the node's own registry name, the current registry, and what to do with each kind."""
         self._name = name
         self._registry = registry
-        self.effects = Effects(handlers, name=name, own_handlers=own_handlers)
+        self.effects = Effects(
+            with_own_kinds(handlers, name=name, registry=registry), name=name, own_handlers=own_handlers
+        )
 
     # before the transaction --------------------------------------------------------------------------------------
 

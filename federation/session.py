@@ -25,7 +25,7 @@ from federation.reach import head_acks
 from federation.receipt import Ack, sign_ack
 from federation.receiver import Refused
 from federation.recovery import Recovery
-from federation.rights import may_travel
+from federation.rights import is_past_parent, may_travel
 from federation.safety import safe_acks
 from federation.v1 import link_pb2 as wire
 from pki.errors import PkiError
@@ -39,6 +39,7 @@ BROKEN = "BROKEN"
 FENCED_WAIT_S = 5.0
 SILENT_S = 15.0
 REGISTRY_PIECE = 512 * 1024
+_FOR_NEIGHBOURS = frozenset({"registry", "receipts"})
 LARGEST_REGISTRY = 32 * 1024 * 1024
 
 
@@ -87,11 +88,19 @@ class LinkSession:
             return
         try:
             self._channel.recheck(self._house.clock.now())
+            self._recheck_relation()
         except LinkError as error:
             self.end(error)
             return
         if self.ready and self._is_child():
             self._spawn(self._send_registry())
+
+    def _recheck_relation(self) -> None:
+        """The tree may have changed: a connection is for neighbours, or past one parent."""
+        registry, me = self._house.registry.current, self._house.name
+        if not (self._is_child() or self._is_parent() or self._is_past_parent()):
+            reason = f"{self.peer} is by the registry no neighbour of {me} any more (version {registry.version})"
+            raise LinkError("NO_NEIGHBOUR", reason)
 
     def end(self, error: LinkError) -> None:
         """End the connection for that reason, and tell the other side."""
@@ -228,6 +237,10 @@ class LinkSession:
 
     async def _hear(self, envelope: wire.Envelope) -> None:
         self._heard()
+        if self._is_past_parent() and envelope.WhichOneof("body") in _FOR_NEIGHBOURS:
+            detail = f"{self.peer} says on a bypass what only neighbours say to each other"
+            self._house.ring("ORIGIN_MISMATCH", peer=self.peer, origin=self.peer, detail=detail)
+            raise LinkError("WRONG_WAY", detail)
         match envelope.WhichOneof("body"):
             case "frame":
                 self._channel.recheck(self._house.clock.now())
@@ -307,6 +320,10 @@ class LinkSession:
             await self._house.clock.sleep(BEAT_S)
             if self._house.clock.monotonic() - self._last_heard_s > SILENT_S:
                 raise LinkError("SILENT", f"nothing was heard from {self.peer} for {SILENT_S:.0f} s")
+
+    def _is_past_parent(self) -> bool:
+        registry, me = self._house.registry.current, self._house.name
+        return is_past_parent(registry, self.peer, me) or is_past_parent(registry, me, self.peer)
 
     def _is_parent(self) -> bool:
         return self._house.registry.current.parent_of(self._house.name) == self.peer

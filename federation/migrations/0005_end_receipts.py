@@ -70,6 +70,15 @@ def upgrade() -> None:
         sa.Column("owed_epoch", sa.LargeBinary(16)),
         sa.Column("owed_frame_no", sa.BigInteger),
         sa.Column("owed_since_us", sa.BigInteger),
+        sa.Column("rung_at_us", sa.BigInteger),
+    )
+    op.create_table(
+        "federation_owed_record",
+        sa.Column("origin", sa.String(80), primary_key=True),
+        sa.Column("rid", sa.LargeBinary(16), primary_key=True),
+        sa.Column("signed_at_us", sa.BigInteger, nullable=False),
+        sa.Column("since_us", sa.BigInteger, nullable=False),
+        sa.Column("rung_at_us", sa.BigInteger),
     )
 
 

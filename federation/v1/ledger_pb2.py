@@ -22,24 +22,23 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from federation.v1 import frame_pb2 as federation_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/ledger.proto\x12\rfederation.v1\x1a\x19\x66\x65\x64\x65ration/v1/frame.proto\"a\n\nEndReceipt\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03rid\x18\x02 \x01(\x0c\x12\x0c\n\x04leaf\x18\x03 \x01(\x0c\x12\x16\n\x0ereceived_at_us\x18\x04 \x01(\x03\x12\x10\n\x08\x65nclosed\x18\x05 \x01(\x0c\"A\n\x0e\x42ypassedRecord\x12/\n\x08\x65nclosed\x18\x01 \x01(\x0b\x32\x1d.federation.v1.EnclosedRecord\"n\n\x0bStreamHeads\x12(\n\x05heads\x18\x01 \x03(\x0b\x32\x19.federation.v1.StreamHead\x12\x35\n\x0bunreceipted\x18\x02 \x03(\x0b\x32 .federation.v1.UnreceiptedRecord\"p\n\nStreamHead\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x04 \x01(\x04\x12\x12\n\nframe_hash\x18\x05 \x01(\x0c\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"F\n\x11UnreceiptedRecord\x12\x0b\n\x03rid\x18\x01 \x01(\x0c\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x16\n\x0e\x61ppended_at_us\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66\x65\x64\x65ration/v1/ledger.proto\x12\rfederation.v1\"a\n\nEndReceipt\x12\x0e\n\x06origin\x18\x01 \x01(\t\x12\x0b\n\x03rid\x18\x02 \x01(\x0c\x12\x0c\n\x04leaf\x18\x03 \x01(\x0c\x12\x16\n\x0ereceived_at_us\x18\x04 \x01(\x03\x12\x10\n\x08\x65nclosed\x18\x05 \x01(\x0c\"\"\n\x0e\x42ypassedRecord\x12\x10\n\x08\x65nclosed\x18\x01 \x01(\x0c\"n\n\x0bStreamHeads\x12(\n\x05heads\x18\x01 \x03(\x0b\x32\x19.federation.v1.StreamHead\x12\x35\n\x0bunreceipted\x18\x02 \x03(\x0b\x32 .federation.v1.UnreceiptedRecord\"p\n\nStreamHead\x12\x0c\n\x04lane\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x0c\x12\x10\n\x08\x66rame_no\x18\x04 \x01(\x04\x12\x12\n\nframe_hash\x18\x05 \x01(\x0c\x12\r\n\x05\x63ount\x18\x06 \x01(\x04\"F\n\x11UnreceiptedRecord\x12\x0b\n\x03rid\x18\x01 \x01(\x0c\x12\x0c\n\x04leaf\x18\x02 \x01(\x0c\x12\x16\n\x0e\x61ppended_at_us\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'federation.v1.ledger_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENDRECEIPT']._serialized_start=72
-  _globals['_ENDRECEIPT']._serialized_end=169
-  _globals['_BYPASSEDRECORD']._serialized_start=171
-  _globals['_BYPASSEDRECORD']._serialized_end=236
-  _globals['_STREAMHEADS']._serialized_start=238
-  _globals['_STREAMHEADS']._serialized_end=348
-  _globals['_STREAMHEAD']._serialized_start=350
-  _globals['_STREAMHEAD']._serialized_end=462
-  _globals['_UNRECEIPTEDRECORD']._serialized_start=464
-  _globals['_UNRECEIPTEDRECORD']._serialized_end=534
+  _globals['_ENDRECEIPT']._serialized_start=45
+  _globals['_ENDRECEIPT']._serialized_end=142
+  _globals['_BYPASSEDRECORD']._serialized_start=144
+  _globals['_BYPASSEDRECORD']._serialized_end=178
+  _globals['_STREAMHEADS']._serialized_start=180
+  _globals['_STREAMHEADS']._serialized_end=290
+  _globals['_STREAMHEAD']._serialized_start=292
+  _globals['_STREAMHEAD']._serialized_end=404
+  _globals['_UNRECEIPTEDRECORD']._serialized_start=406
+  _globals['_UNRECEIPTEDRECORD']._serialized_end=476
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,6 @@ Fields are only ever added; docs/protocol.md says who may say what, and what is 
 """
 
 from collections import abc as _abc
-from federation.v1 import frame_pb2 as _frame_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -63,14 +62,14 @@ class BypassedRecord(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENCLOSED_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def enclosed(self) -> _frame_pb2.EnclosedRecord: ...
+    enclosed: _builtins.bytes
+    """An EnclosedRecord."""
     def __init__(
         self,
         *,
-        enclosed: _frame_pb2.EnclosedRecord | None = ...,
+        enclosed: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["enclosed", b"enclosed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["enclosed", b"enclosed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

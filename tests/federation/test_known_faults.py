@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from federation import delivery as delivery_module
+from federation import dialling as dialling_module
 from federation import sender as sender_module
 from federation import session as session_module
 from federation import tables
@@ -184,7 +184,7 @@ class NoJitter(Backoff):
 
 async def test_a_long_absence_does_not_make_the_next_one_longer(make, net, monkeypatch) -> None:
     """synapse #8346: after a long outage the peer is back, and is still tried only after a long pause."""
-    monkeypatch.setattr(delivery_module, "Backoff", NoJitter)
+    monkeypatch.setattr(dialling_module, "Backoff", NoJitter)
     district, commune = make("731"), make("26374")
     commune.clock = clock = Eager()
     commune.use(commune.keystore)
