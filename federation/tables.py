@@ -314,4 +314,16 @@ told_head = Table(
     Column("owed_epoch", LargeBinary(16)),
     Column("owed_frame_no", BigInteger),
     Column("owed_since_us", BigInteger),
+    Column("rung_at_us", BigInteger),
+)
+
+# Records that a centre below says everybody above should have by now, and that are lacking here.
+owed_record = Table(
+    "federation_owed_record",
+    metadata,
+    Column("origin", String(80), primary_key=True),
+    Column("rid", LargeBinary(16), primary_key=True),
+    Column("signed_at_us", BigInteger, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("rung_at_us", BigInteger),
 )

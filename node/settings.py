@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.folder import folder_problem
+from node.password import SHORTEST_PASSWORD
+from node.role import Role
 from node.territory import Tier
 
 ENV_PREFIX = "LIENTHONG_"
@@ -205,6 +208,55 @@ class PresenceSection(Section):
     period_s: float = Field(default=15.0, gt=0, le=3600, description="Seconds between two statements.")
 
 
+class AccountsSection(Section):
+    """Who signs in, how, and for how long."""
+
+    second_factor: tuple[Role, ...] = Field(
+        default=(Role.LEADER, Role.ADMIN),
+        description="Roles that sign in with a code of their telephone too, set up at their next sign-in; others may.",
+    )
+    session_hours: float = Field(default=12.0, gt=0, le=24, description="Hours after which a session ends in any case.")
+    idle_minutes: float = Field(default=30.0, ge=1, le=1440, description="Minutes without use that end a session.")
+    watching_is_use: bool = Field(
+        default=True, description="Whether an open live screen counts as use: somebody on duty watches without a click."
+    )
+    sessions_each: int = Field(
+        default=20, ge=1, le=200, description="Sessions of one person at a time; one more ends the longest unused."
+    )
+    shortest_password: int = Field(
+        default=10, ge=SHORTEST_PASSWORD, le=64, description="Characters that a new password needs at least."
+    )
+    one_time_hours: float = Field(
+        default=72.0, gt=0, le=720, description="Hours for which a one-time password opens the door."
+    )
+
+    @property
+    def idle(self) -> timedelta:
+        """The time without use that ends a session."""
+        return timedelta(minutes=self.idle_minutes)
+
+    @property
+    def lasts(self) -> timedelta:
+        """The time after which a session ends in any case."""
+        return timedelta(hours=self.session_hours)
+
+
+class BulkSection(Section):
+    """Photographs and files that a centre above may fetch: what may leave, and how long fetched copies are kept."""
+
+    media_types: tuple[str, ...] = Field(
+        default=("image/jpeg",), description="Media types that may leave; an empty list keeps everything here."
+    )
+    kinds: tuple[str, ...] = Field(
+        default=("*",), description="Kinds of incidents whose files may leave, such as citizen.flood or citizen.*."
+    )
+    largest_mb: float = Field(default=16.0, gt=0, le=64, description="Megabytes of one file that may leave.")
+    keep_days: float = Field(default=30.0, gt=0, le=3650, description="Days after which a fetched copy is deleted.")
+    quota_mb: float = Field(default=2048.0, gt=0, description="Megabytes of fetched copies in all.")
+    child_quota_mb: float = Field(default=512.0, gt=0, description="Megabytes of fetched copies from one child.")
+    kb_per_s: float = Field(default=1024.0, ge=4, description="Kilobytes a second that files take of the line upwards.")
+
+
 class BackupSection(Section):
     """Who can open this centre's backups; one of the two must be given to make any."""
 
@@ -233,6 +285,8 @@ class Settings(BaseSettings):
     modules: ModulesSection = ModulesSection()
     presence: PresenceSection = PresenceSection()
     backup: BackupSection = BackupSection()
+    bulk: BulkSection = BulkSection()
+    accounts: AccountsSection = AccountsSection()
     metrics: MetricsSection = MetricsSection()
 
     @classmethod

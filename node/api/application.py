@@ -16,6 +16,7 @@ from node.api import (
     live,
     modules,
     node_health,
+    originals,
     problem,
     restores,
     session,
@@ -27,7 +28,21 @@ from node.context import NodeContext
 from node.page import STATIC
 from node.version import VERSION
 
-ROUTERS = (health, session, accounts, audit, modules, incidents, situation, links, node_health, territory, docs, live)
+ROUTERS = (
+    health,
+    session,
+    accounts,
+    audit,
+    modules,
+    incidents,
+    originals,
+    situation,
+    links,
+    node_health,
+    territory,
+    docs,
+    live,
+)
 LOCAL_ROUTERS = (
     accounts.local_router,
     ledger.local_router,
