@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from federation.copies_link import CopiesDesk
@@ -92,6 +93,7 @@ class Node:
             registry=registry,
             handlers=inbound.handlers(context),
             own_handlers=inbound.own_handlers(context),
+            on_settled=partial(inbound.decide_what_waited, context),
             clock=context.clock,
             random=context.random,
             on_change=lambda _peer: self.live.touch(),

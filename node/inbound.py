@@ -35,6 +35,11 @@ def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
     return dict.fromkeys(sorted(wire.KINDS), own_news)
 
 
+def decide_what_waited(context: "NodeContext", session: Session) -> int:
+    """After a restore, once all neighbours have told what they know: answer what was asked back meanwhile."""
+    return hear.settle(session, ear_of(context))
+
+
 def ear_of(context: "NodeContext") -> Ear:
     """Who hears at this moment."""
     return Ear(context.centre, context.registry.current, context.clock.now(), context.custody_locked())

@@ -42,6 +42,7 @@ class Node:
         self.link: Callable[[Node], Link] | None = None
         self.port = 0
         self.changes: list[str] = []
+        self.settled = 0
         self.open()
 
     def open(self) -> None:
@@ -63,8 +64,12 @@ class Node:
             clock=self.clock,
             random=os.urandom,
             on_change=self.changes.append,
+            on_settled=self._count_settled,
         )
         self.storage.on_commit = lambda topics: self.delivery.wake() if "ledger" in topics else None
+
+    def _count_settled(self, session: Session) -> None:
+        self.settled += 1
 
     def _apply(self, session: Session, inbound: Inbound) -> None:
         self.applied.append(inbound)

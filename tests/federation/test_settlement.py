@@ -39,7 +39,7 @@ def test_the_mark_outlives_a_restart_and_goes_peer_by_peer(centres) -> None:
 
 def test_a_hello_is_complete_when_what_it_named_is_held(centres) -> None:
     commune, district = centres["26374"], centres["731"]
-    for number in range(10):
+    for number in range(50):
         commune.say(str(number))
     hello = commune.hello(district)
     assert not heard_all(district, commune, hello)
@@ -68,6 +68,7 @@ async def test_a_restored_node_is_settled_after_both_hellos_and_not_before(tree,
     district.say("own")
     await until(lambda: sorted(province.heard()) == ["own", "up"])
     assert await asyncio.to_thread(district.delivery.settled)
+    await until(lambda: district.settled == 1)
     await commune.stop()
     await district.stop()
     port = district.port
@@ -77,9 +78,11 @@ async def test_a_restored_node_is_settled_after_both_hellos_and_not_before(tree,
     await district.start(province, port=port)
     await until(lambda: district.storage.read(unsettled) == {commune.name})
     assert not await asyncio.to_thread(district.delivery.settled)
+    assert district.settled == 1
     commune.open()
     await commune.start(district, listen=False)
     await until(lambda: district.storage.read(unsettled) == frozenset())
+    await until(lambda: district.settled == 2)
     assert "up" in district.heard()
 
 

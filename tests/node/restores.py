@@ -15,7 +15,7 @@ from federation.effects import Effects, Taking
 from federation.frame import decode_record, open_frame, parse_frame
 from federation.ledger import Sealer
 from node import inbound
-from node.incident import hear, wire
+from node.incident import wire
 from tests.fakes.storage import FakeStorage
 from tests.simulation.posts import Line, Post, Tree
 
@@ -95,7 +95,7 @@ def unlock(post: Post) -> None:
     while post.database.write(lambda session: effects_of(post).replay_parked(session, post.clock.now())):
         pass
     post.is_locked = False
-    post.database.write(lambda session: hear.settle(session, inbound.ear_of(post.context)))
+    post.database.write(lambda session: inbound.decide_what_waited(post.context, session))
 
 
 def meet(tree: Tree, post: Post, *, sent_first: bool = False) -> None:

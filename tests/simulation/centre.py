@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ class Start:
             registry=self.registry,
             handlers={**inbound.handlers(self.context), FIGURE: self._hear_figure},
             own_handlers={**inbound.own_handlers(self.context), FIGURE: self._remember_figure},
+            on_settled=partial(inbound.decide_what_waited, self.context),
             clock=self.clock,
             random=self.chance.randbytes,
             on_change=lambda topic: None,

@@ -340,6 +340,9 @@ def _check_custody(verdict: Verdict, told: _Told, read: Mapping[str, _Export]) -
             if one["custody"] in RESPONSIBLE and told.codes.get(one["holder"]) == code
         ]
         mark = next(iter(views.values()))["mark"]
+        for code, one in views.items():
+            if one["custody"] == "offered" and one.get("asked_back") and told.codes.get(one["offered_to"]) == code:
+                verdict.stuck.append(f"incident {mark}: {code} was asked to give it back and never answered")
         if len(holders) != 1:
             verdict.custody.append(f"incident {mark}: {holders or 'nobody'} may answer for it")
             continue

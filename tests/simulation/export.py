@@ -81,6 +81,7 @@ def _incidents(session: Session) -> Iterator[dict[str, Any]]:
             "custody": row["custody_state"],
             "holder": row["holder"],
             "offered_to": row["offered_to"],
+            "asked_back": row["asked_back"],
             "term": row["term"],
             "told_up": row["told_up"],
             "told_down": row["told_down"],
