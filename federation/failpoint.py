@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 NAMES = frozenset(
     {
+        "bulk.after_chunk",
+        "bulk.before_name",
         "database.before_commit",
         "database.after_commit",
         "ledger.after_append",

@@ -241,6 +241,46 @@ restore = Table(
     Column("signature", LargeBinary(64)),
 )
 
+# Large objects that this node would like to have, or has been given; `digest` is their name. `peer` is the child that
+# brings it; `subject` the matter that the signed record with the hash is about; `asker` the centre where somebody
+# asked. `at_us` is the time of the state. The manifest is empty until the child offered it.
+want = Table(
+    "federation_want",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("manifest_hash", LargeBinary(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", String(120), nullable=False),
+    Column("peer", String(80), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("asker", String(80), nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at_us", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("said_by", String(80), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Index("federation_want_peer", "peer", "state"),
+)
+
+# Objects whose bytes lie in the folder of objects, until when, and who brought them (empty: this node's own).
+copy = Table(
+    "federation_copy",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", String(120), nullable=False),
+    Column("sender", String(80), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Index("federation_copy_until", "until_us"),
+)
+
 # Own urgent records that go up, and whose receipt ends the wait: the parent's, or the top's. A record that waits too
 # long rings once; it stays when the receipt comes, with the time.
 awaited = Table(
