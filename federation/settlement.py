@@ -7,8 +7,9 @@ said that it had sent. Until that is so with all of them the node must not decid
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -18,7 +19,7 @@ from federation.rights import may_travel
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
-_unsettled = tables.unsettled
+_unsettled, _restore = tables.unsettled, tables.restore
 
 
 def neighbours(registry: Registry, name: str) -> list[str]:
@@ -35,6 +36,8 @@ def neighbours(registry: Registry, name: str) -> list[str]:
 def mark_restored(session: Session, peers: Iterable[str], now: datetime, reason: str) -> None:
     """This node was restored: it is settled again only when each of these neighbours has told everything."""
     connection = session.connection()
+    if open_restore(connection) is None:
+        connection.execute(insert(_restore).values(begun_at_us=to_us(now), reason=reason))
     known = unsettled(session)
     rows = [{"peer": peer, "at_us": to_us(now), "reason": reason} for peer in peers if peer not in known]
     if rows:
@@ -44,6 +47,22 @@ def mark_restored(session: Session, peers: Iterable[str], now: datetime, reason:
 def unsettled(session: Session) -> frozenset[str]:
     """The neighbours whose hello is not complete since this node was restored."""
     return frozenset(session.execute(select(_unsettled.c.peer)).scalars())
+
+
+def open_restore(connection: Connection) -> Row[*tuple[Any, ...]] | None:
+    """The restore whose report is not written yet."""
+    query = select(_restore).where(_restore.c.report == "").order_by(_restore.c.id).limit(1)
+    return connection.execute(query).one_or_none()
+
+
+def pass_over(session: Session, peer: str) -> None:
+    """Wait no longer for a neighbour; what only it knew is lost, and the report will say so."""
+    connection = session.connection()
+    row = open_restore(connection)
+    if row is not None and peer in unsettled(session):
+        names = f"{row.passed_over}{peer}\n"
+        connection.execute(update(_restore).where(_restore.c.id == row.id).values(passed_over=names))
+    settle(session, peer)
 
 
 def settle(session: Session, peer: str) -> None:

@@ -11,7 +11,7 @@ from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import inbound, links, presence, proof, timekeeping
+from node import forgetting, inbound, links, presence, proof, restoration, timekeeping
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -127,6 +127,8 @@ class Node:
         rounds += [
             on_writer(stating, context),
             on_writer(watching, context),
+            on_writer(forgetting.forgetting(self.keystore), context),
+            on_writer(restoration.reporting(self.keystore), context),
             Round("proof", proof.PERIOD_S, proving.take),
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]

@@ -23,6 +23,8 @@ ALARM_TITLES: Mapping[str, str] = {
     "PARENT_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
     "CHILD_ROLLBACK": "{peer} mất dữ liệu đã xác nhận với {me}",
     "PRUNED": "{peer} thiếu dữ liệu đã báo là an toàn với {me}",
+    "SAFE_LOST": "{peer} mất dữ liệu đã báo là an toàn với {me}",
+    "RESTORED": "{me} đã khôi phục xong từ bản sao lưu; cần sao lưu lại ngay",
     "GIVEN_BACK": "Đã nhận lại dữ liệu của mình từ trung tâm khác",
     "LATE_EPOCH": "Dữ liệu của phiên cũ đến muộn, đã giữ làm chứng cứ",
     "FENCED": "Một phiên khác mang tên trung tâm này đã chiếm kết nối",

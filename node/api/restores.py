@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from federation import quarantine, settlement
-from node import audit
+from node import audit, restoration
 from node.access import public
 from node.context import NodeContext
 
@@ -50,7 +50,7 @@ def settle(request: Request, asked: Neighbour) -> dict[str, Any]:
     now = context.clock.now()
 
     def step(session: Session) -> list[str]:
-        settlement.settle(session, asked.peer)
+        settlement.pass_over(session, asked.peer)
         audit.record(session, actor=LOCAL, act="restore.settle", subject=asked.peer, detail={}, now=now)
         return sorted(settlement.unsettled(session))
 
@@ -74,4 +74,5 @@ def overview(session: Session) -> dict[str, Any]:
             for peer, since, detail in quarantine.fences(session)
         ],
         "quarantined": len(waiting),
+        "reports": restoration.reports(session)[-3:],
     }

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from sqlalchemy.orm import Session
 
 from federation.safety import heads
-from node.backup.manifest import DATABASE, KEYS, PUBLIC, Manifest, Member
+from node.backup.manifest import DATABASE, PUBLIC, Manifest, Member, is_allowed
 from node.backup.sealed import BackupError, Lock, Sealing
 from node.engines import reader_engine
 from node.version import VERSION
@@ -67,8 +67,8 @@ def make(  # noqa: PLR0917 - what, where to, how it is closed, and when
         _copy(source.database, copy, progress)
         files = [(DATABASE, copy), *((name, source.keystore.folder / name) for name in PUBLIC)]
         if with_keys:
-            files += [(name, source.keystore.folder / Path(name).name) for name in KEYS]
-        files = [(name, file) for name, file in files if file.exists()]
+            keys = {f"keys/{file.name}": file for file in sorted(source.keystore.folder.iterdir())}
+            files += [(name, file) for name, file in keys.items() if is_allowed(name)]
         manifest = _described(source, copy, files, now)
         with new_file(to) as out:
             sha256 = _sealed(out, manifest, source, files, lock, random, progress)

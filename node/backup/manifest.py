@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +19,8 @@ from pki.keystore import FILES
 FORMAT = "lienthong-backup-1"
 DATABASE = "node.db"
 PUBLIC = ("root.pem", "issuing.pem", "registry.signed", "sign.pem")
-KEYS = tuple(f"keys/{name}" for name in (*FILES, "session.key"))
-ALLOWED = frozenset({DATABASE, *PUBLIC, *KEYS})
+KEYS = tuple(f"keys/{name}" for name in FILES)
+_KEY_FILE = re.compile(r"keys/[a-z][a-z0-9_-]{0,40}\.(key|pem|signed|json)")
 Heads = Mapping[StreamKey, Cursor]
 KeyFor = Callable[[str, bytes], Ed25519PublicKey | None]
 _DOMAIN = b"lienthong.backup.manifest.v1\x00"
@@ -140,9 +141,14 @@ def heads_from_json(said: Sequence[Mapping[str, Any]]) -> Heads:
     }
 
 
+def is_allowed(name: str) -> bool:
+    """Whether a backup may hold a file of that name: a few are known, and those of keys lead nowhere else."""
+    return name == DATABASE or name in PUBLIC or _KEY_FILE.fullmatch(name) is not None
+
+
 def _check_members(members: Sequence[Member]) -> None:
     names = [one.name for one in members]
-    strange = next((name for name in names if name not in ALLOWED), None)
+    strange = next((name for name in names if not is_allowed(name)), None)
     if strange is not None:
         raise BackupError(f"the backup holds a file that belongs in none: {strange[:80]!r}")
     if DATABASE not in names or len(set(names)) != len(names) or any(one.size < 0 for one in members):

@@ -61,7 +61,7 @@ def _who(unpacked: Unpacked, keystore: Keystore | None, root: Path | None) -> tu
     """The centre's keys and the registry: those in the folder, or else those in the backup, under the root given."""
     if keystore is not None:
         return keystore, Registry.verified(keystore.registry_path.read_bytes(), keystore.root_pem)
-    if not unpacked.manifest.has_keys or not all((unpacked.folder / name).exists() for name in KEYS[:-1]):
+    if not unpacked.manifest.has_keys or not all((unpacked.folder / name).exists() for name in KEYS):
         raise BackupError(
             "the folder has no keys, and the backup holds none: put the keys' folder there first, or enrol"
         )

@@ -97,7 +97,7 @@ def settle(config: Config, peer: Annotated[str, typer.Argument(help="The registr
         settings, now = Settings.load(config), SystemClock().now()
 
         def step(session: Session) -> dict[str, Any]:
-            settlement.settle(session, peer)
+            settlement.pass_over(session, peer)
             audit.record(session, actor=LOCAL, act="restore.settle", subject=peer, detail={}, now=now)
             return {"unsettled": sorted(settlement.unsettled(session))}
 
