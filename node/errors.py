@@ -74,6 +74,14 @@ class Stale(Conflict):
     title = "Dữ liệu đã thay đổi"
 
 
+class CustodyLocked(NodeError):  # noqa: N818 - named as one says it
+    """This centre was restored and does not know yet who answers for what; nothing was done."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "CUSTODY_LOCKED"
+    title = "Tạm khóa vì trung tâm vừa được khôi phục"
+
+
 class Invalid(NodeError):  # noqa: N818 - named as one says it
     """The input says something that cannot be."""
 

@@ -1,4 +1,4 @@
-"""The job that gives up the bytes of own frames, a few at a time, once they are safe with the neighbour that took them."""
+"""The job that gives up the bytes of own frames, a few at a time, once a neighbour holds them safely."""
 
 import logging
 from dataclasses import dataclass
@@ -40,9 +40,7 @@ def forgetting(keystore: Keystore) -> Job:
 def forget(session: Session, context: NodeContext, keystore: Keystore) -> int:
     """Give up what may go now, a bounded number of frames; how many."""
     now, registry = context.clock.now(), context.registry.current
-    count = prune(
-        session, signer=keystore, registry=registry, now=now, limit=MOST_FRAMES, most_bytes=MOST_BYTES
-    )
+    count = prune(session, signer=keystore, registry=registry, now=now, limit=MOST_FRAMES, most_bytes=MOST_BYTES)
     if count:
         log.info("bytes of frames were given up, safe above", extra={"frames": count})
     return count

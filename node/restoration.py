@@ -1,4 +1,4 @@
-"""The end of a restore: once every neighbour has told what it knew, the centre writes a signed report of what came back."""
+"""The end of a restore: once every neighbour has told what it knew, a signed report says what came back."""
 
 import json
 from collections.abc import Callable

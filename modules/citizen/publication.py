@@ -74,5 +74,5 @@ def _clean(row: RowMapping, text: str) -> str:
 def _perform(session: Session, context: NodeContext, row: RowMapping, actor: str, act: str) -> None:
     now = context.clock.now()
     audit.record(session, actor=actor, act=f"report.{act}", subject=row["incident_id"], detail="", now=now)
-    desk = Desk(centre=context.centre, actor=actor, now=now)
+    desk = Desk(context.centre, actor, now, context.custody_locked())
     perform(session, desk, UUID(row["incident_id"]), act, version=None, fields={})

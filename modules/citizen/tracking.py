@@ -197,5 +197,5 @@ def _upward(row: RowMapping, text: str) -> str:
 def _perform(session: Session, context: NodeContext, row: RowMapping, act: str, fields: dict[str, object]) -> Incident:
     now = context.clock.now()
     audit.record(session, actor=ACTOR, act=f"report.{act}", subject=row["incident_id"], detail="", now=now)
-    desk = Desk(centre=context.centre, actor=ACTOR, now=now)
+    desk = Desk(context.centre, ACTOR, now, context.custody_locked())
     return perform(session, desk, UUID(row["incident_id"]), act, version=None, fields=fields)

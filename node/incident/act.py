@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from federation.ledger import new_rid
-from node.errors import Conflict, Invalid, Stale
+from node.errors import Conflict, CustodyLocked, Invalid, Stale
 from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire
 from node.incident.custody import Answer
@@ -133,9 +133,11 @@ def perform(
     if action is None:
         raise Invalid(f"không có thao tác “{name}”")
     values = clean(action, fields or {})
-    why_not = hindrance(incident, action, desk.centre.name, desk.centre.parent, is_locked=desk.is_locked)
+    why_not = hindrance(incident, action, desk.centre.name, desk.centre.parent)
     if why_not:
         raise Conflict(why_not, extra={"version": incident.version})
+    if desk.is_locked and (locked := hindrance(incident, action, desk.centre.name, desk.centre.parent, is_locked=True)):
+        raise CustodyLocked(f"{locked}; thao tác chưa được ghi nhận, hãy thử lại sau ít phút")
     outcome = _EFFECTS.get(name, _plain)(session, incident, action, values, desk)
     note = (outcome.note or values.get("note", ""))[:NOTE_LIMIT]
     return _finish(session, incident, replace(outcome, note=note), action, desk)
