@@ -11,7 +11,7 @@ from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import forgetting, inbound, links, presence, proof, restoration, timekeeping
+from node import forgetting, inbound, links, presence, proof, receipts, restoration, timekeeping
 from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -123,6 +123,7 @@ class Node:
             period_s=timekeeping.WATCH_PERIOD_S,
             step=lambda session, _context: timekeeping.watch_jumps(session, keeper),
         )
+        rounds += [on_writer(job, context) for job in receipts.jobs(context)]
         proving = proof.Rounds(context.database, lambda: registry.current, context.clock)
         rounds += [
             on_writer(stating, context),
@@ -148,11 +149,14 @@ class Node:
         """Dial the parent, listen for children, begin the jobs."""
         settings = self.context.settings
         services = [self.desk.add_registration, self.copies.add_service]
+        link = links.choose_link(self.context, self.keystore, self.delivery.note_refused, services)
         await self.delivery.start(
             parent=links.parent_address(settings),
             listen=links.listen_address(settings),
             extra_services=services,
-            link=links.choose_link(self.context, self.keystore, self.delivery.note_refused, services),
+            link=link,
+            bypass=settings.bypass.address if settings.bypass else None,
+            bypass_link=link.grpc if link else None,
         )
         if settings.link.enrol_listen:
             await self.desk.open(settings.link.enrol_listen)

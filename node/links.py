@@ -58,7 +58,7 @@ class BothLinks:
 
 def choose_link(
     context: NodeContext, keystore: Keystore, refused: Refused, services: Sequence[AddServices]
-) -> Link | None:
+) -> BothLinks | None:
     """The links that the settings ask for; none where gRPC alone does, which delivery makes itself."""
     settings = context.settings
     is_parent_over_nats = bool(settings.parent and settings.parent.nats)

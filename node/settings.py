@@ -145,6 +145,12 @@ class LinkSection(Section):
     nats: Address | None = Field(
         default=None, description="host:port of this centre's own NATS server, for children that come over NATS."
     )
+    receipt_within_s: float = Field(
+        default=900.0,
+        ge=5,
+        le=86400,
+        description="Seconds after which an urgent record without a receipt from above rings and may take the bypass.",
+    )
 
 
 class ParentSection(Section):
@@ -170,6 +176,15 @@ class MetricsSection(Section):
         if value and not is_loopback(value):
             raise ValueError("is no loopback address; put a proxy that knows the collector in front")
         return value
+
+
+class BypassSection(Section):
+    """The way past a parent that does not answer; absent where there is none."""
+
+    address: Address = Field(
+        description="host:port of the link of the centre above the parent (the registry names it): only what rises by "
+        "rule goes there, and only when no receipt for it came in time. Always gRPC."
+    )
 
 
 class AuthoritySection(Section):
@@ -280,6 +295,7 @@ class Settings(BaseSettings):
     http: HttpSection = HttpSection()
     link: LinkSection = LinkSection()
     parent: ParentSection | None = None
+    bypass: BypassSection | None = None
     authority: AuthoritySection | None = None
     territory: TerritorySection
     modules: ModulesSection = ModulesSection()

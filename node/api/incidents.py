@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from federation.awaited import Standing, standing
 from node import audit
 from node.access import Permission, Principal, check_within, require, within
 from node.context import NodeContext
@@ -16,8 +17,8 @@ from node.incident import listing, rows
 from node.incident.act import Desk, perform, timeline
 from node.incident.listing import Filter
 from node.incident.steps import ACTIONS, Who, possible
-from node.incident.value import Incident, Severity, Status
-from node.incident.view import Look, actions_view, event_view, incident_view, proof_view
+from node.incident.value import Event, Incident, Proof, Severity, Status
+from node.incident.view import Look, actions_view, event_view, incident_view, proof_view, receipts_view
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -157,16 +158,24 @@ def _visible(request: Request, principal: Principal, incident_id: UUID) -> Incid
 
 def _detail(context: NodeContext, principal: Principal, found: Incident) -> dict[str, Any]:
     look = look_of(context)
-    events, proofs = context.database.read(
-        lambda session: (timeline(session, found.id), rows.proofs(session, found.id))
-    )
+    events, proofs, receipts = context.database.read(lambda session: _known_of(session, found, look))
     able = possible(found, context.centre.name, context.centre.parent, is_locked=context.custody_locked())
     may_act = Permission.INCIDENT_ACT in principal.permissions
     return incident_view(found, look) | {
         "timeline": [event_view(event, look) for event in events],
         "actions": actions_view(able, lambda who: may_act and is_allowed(principal, who)),
         "proofs": [proof_view(proof, look) for proof in proofs],
+        "receipts": receipts_view(receipts, look) if receipts else None,
     }
+
+
+def _known_of(session: Session, found: Incident, look: Look) -> tuple[list[Event], list[Proof], Standing | None]:
+    """The timeline, the verified records, and who above has confirmed its own first word."""
+    is_own = found.origin == look.centre.name and found.content_rid is not None
+    receipts = None
+    if is_own and found.content_rid is not None:
+        receipts = standing(session, found.content_rid, name=look.centre.name, registry=look.registry)
+    return timeline(session, found.id), rows.proofs(session, found.id), receipts
 
 
 def _chosen(text: str, field: str, read: Callable[[str], T]) -> tuple[T, ...]:

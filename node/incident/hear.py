@@ -4,24 +4,30 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from federation.end_receipt import give
 from federation.receiver import Inbound, Unacceptable
+from federation.rights import is_past_parent, step_towards
 from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire
+from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
-from node.incident.pages import Ear, Page, proves_offer, unfold
+from node.incident.pages import Ear, Page, event_of, proof_of, proves_offer, unfold
 from node.incident.value import (
     Custody,
     CustodyState,
     Event,
     Incident,
-    Proof,
     Status,
 )
+from node.incident.view import centre_title
 from node.incident.wire import News
 
 
 def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     """Apply one record of a neighbour; raises Unacceptable, and then nothing of it has happened."""
+    if _is_past_parent(inbound, ear):
+        _hear_past_parent(session, inbound, ear)
+        return
     is_from_below = _is_from_below(inbound, ear)
     news = wire.decode(inbound.payload)
     pages = unfold(inbound, news, ear, is_from_below=is_from_below)
@@ -29,6 +35,9 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     _check_turn(session, incident, inbound, news, is_from_below=is_from_below)
     for page in pages:
         incident = _apply(session, incident, page, ear, is_from_below=is_from_below)
+        if page.raw and is_from_below and incident is not None:
+            me, peer = ear.centre.name, inbound.sender
+            give(session, page.raw, name=me, peer=peer, registry=ear.registry, now=ear.now)
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
     if is_from_below:
@@ -40,6 +49,39 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
     incident = _decide_at_once(session, incident, inbound, news, ear)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
+
+
+def _is_past_parent(inbound: Inbound, ear: Ear) -> bool:
+    """Whether a centre two steps below says this itself, because the centre between does not answer it."""
+    return inbound.origin == inbound.sender and is_past_parent(ear.registry, inbound.sender, ear.centre.name)
+
+
+def _hear_past_parent(session: Session, inbound: Inbound, ear: Ear) -> None:
+    """Apply an alert as if the centre between had passed it on; that one's own messages keep their count."""
+    if inbound.kind != wire.ALERT:
+        raise Unacceptable("WRONG_WAY", f"{inbound.kind} is for the parent alone: only what rises by rule may pass it")
+    news = wire.decode(inbound.payload)
+    incident = rows.find(session, news.incident_id)
+    if incident is not None and incident.source != _step(inbound.origin, ear):
+        raise Unacceptable("ORIGIN_MISMATCH", f"incident {incident.number} came another way than from {inbound.origin}")
+    for page in unfold(inbound, news, ear, is_from_below=True):
+        incident = _apply(session, incident, page, ear, is_from_below=True)
+    if incident is None:
+        raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
+    by, past = (centre_title(ear.registry, name) for name in (inbound.origin, incident.source or ""))
+    note = f"Nhận thẳng từ {by}, không qua {past}"
+    event = Event(at=ear.now, centre=ear.centre.name, actor="", act="bypass", status=incident.status, note=note)
+    rows.add_event(session, incident.id, event)
+    incident = tell.pass_on_up(session, ear.centre, incident, inbound, ear.now)
+    rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
+
+
+def _step(origin: str, ear: Ear) -> str:
+    """The child of this centre on the way to a centre below it."""
+    found = step_towards(ear.registry, ear.centre.name, origin)
+    if found is None:
+        raise Unacceptable("ORIGIN_MISMATCH", f"{origin} is not below this centre")
+    return found
 
 
 def _is_from_below(inbound: Inbound, ear: Ear) -> bool:
@@ -83,10 +125,10 @@ def _apply(
         incident = _keep_content(session, page, ear)
     if incident is None:
         return None
-    rows.add_proof(session, incident.id, _proof(page, ear))
+    rows.add_proof(session, incident.id, proof_of(page, ear))
     if not is_new or news.step is None:
         return incident
-    event = _event(page, ear)
+    event = event_of(page, ear)
     rows.add_event(session, incident.id, event)
     before = incident.custody
     incident = _custody_heard(session, incident, page, ear)
@@ -118,52 +160,11 @@ def _keep_content(session: Session, page: Page, ear: Ear) -> Incident:
         opened_at=content.opened_at,
         updated_at=ear.now,
         has_thumbnail=content.thumbnail is not None,
-        source=_source(page, ear),
+        source=_step(page.record.origin, ear),
     )
     rows.add(session, incident, content.thumbnail)
+    attach(session, incident.id, content.attachments)
     return incident
-
-
-def _source(page: Page, ear: Ear) -> str:
-    """The child of this centre that an incident came through."""
-    name = page.record.origin
-    while (parent := ear.registry.parent_of(name)) != ear.centre.name:
-        if parent is None:
-            raise Unacceptable("ORIGIN_MISMATCH", f"{page.record.origin} is not below this centre")
-        name = parent
-    return name
-
-
-def _proof(page: Page, ear: Ear) -> Proof:
-    record = page.record
-    return Proof(
-        rid=record.rid,
-        origin=record.origin,
-        kind=record.kind,
-        key_id=record.key_id,
-        created_at=record.created_at,
-        received_at=ear.now,
-        via=record.sender,
-        serial=page.news.serial,
-    )
-
-
-def _event(page: Page, ear: Ear) -> Event:
-    step = page.news.step
-    if step is None:
-        raise AssertionError("only a step makes an event")
-    return Event(
-        at=step.at,
-        centre=page.record.origin,
-        actor=step.actor,
-        act=step.act,
-        status=step.status,
-        note=step.note,
-        severity=step.severity,
-        category=step.category,
-        key_id=page.record.key_id,
-        received_at=ear.now,
-    )
 
 
 def _custody_heard(session: Session, incident: Incident, page: Page, ear: Ear) -> Incident:

@@ -6,6 +6,7 @@ from datetime import datetime
 from federation.frame import FrameInvalid, open_enclosure
 from federation.receiver import Inbound, Unacceptable
 from node.incident import wire
+from node.incident.value import Event, Proof
 from node.incident.wire import News
 from node.territory import Centre
 from pki.registry import Registry
@@ -30,9 +31,12 @@ class Page:
     record: Inbound
     news: News
     is_outer: bool
+    raw: bytes = b""  # the enclosure that it came in
 
 
-def unfold(inbound: Inbound, news: News, ear: Ear, *, is_from_below: bool, depth: int = 0) -> list[Page]:
+def unfold(
+    inbound: Inbound, news: News, ear: Ear, *, is_from_below: bool, depth: int = 0, found_in: bytes = b""
+) -> list[Page]:
     """Verify every enclosed record with its origin's registered key; the innermost comes first."""
     if depth > DEEPEST:
         raise Unacceptable("TOO_DEEP", "records are enclosed deeper than any tree is high")
@@ -50,8 +54,8 @@ def unfold(inbound: Inbound, news: News, ear: Ear, *, is_from_below: bool, depth
         upper, lower = (inbound.origin, inner.origin) if is_from_below else (inner.origin, inbound.origin)
         if not ear.registry.is_descendant(lower, upper):
             raise Unacceptable("ORIGIN_MISMATCH", f"{inner.origin} is not on the path through {inbound.origin}")
-        pages += unfold(inner, known, ear, is_from_below=is_from_below, depth=depth + 1)
-    return [*pages, Page(inbound, news, is_outer=depth == 0)]
+        pages += unfold(inner, known, ear, is_from_below=is_from_below, depth=depth + 1, found_in=raw)
+    return [*pages, Page(inbound, news, is_outer=depth == 0, raw=found_in)]
 
 
 def _bad_origin(error: FrameInvalid, inbound: Inbound, ear: Ear) -> Unacceptable:
@@ -60,6 +64,40 @@ def _bad_origin(error: FrameInvalid, inbound: Inbound, ear: Ear) -> Unacceptable
     named = f"{entry.title} ({entry.code}, {entry.name})" if entry else f"unreadable origin, from {inbound.sender}"
     reason = f"{error.reason}: {named}"
     return Unacceptable("BAD_ORIGIN_SIG", reason, origin=entry.name if entry else inbound.sender)
+
+
+def proof_of(page: Page, ear: Ear) -> Proof:
+    """What is remembered of a verified page."""
+    record = page.record
+    return Proof(
+        rid=record.rid,
+        origin=record.origin,
+        kind=record.kind,
+        key_id=record.key_id,
+        created_at=record.created_at,
+        received_at=ear.now,
+        via=record.sender,
+        serial=page.news.serial,
+    )
+
+
+def event_of(page: Page, ear: Ear) -> Event:
+    """The line of the timeline that a page's step makes."""
+    step = page.news.step
+    if step is None:
+        raise AssertionError("only a step makes an event")
+    return Event(
+        at=step.at,
+        centre=page.record.origin,
+        actor=step.actor,
+        act=step.act,
+        status=step.status,
+        note=step.note,
+        severity=step.severity,
+        category=step.category,
+        key_id=page.record.key_id,
+        received_at=ear.now,
+    )
 
 
 def proves_offer(page: Page, ear: Ear) -> bool:

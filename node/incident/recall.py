@@ -12,6 +12,7 @@ from federation.ledger import PARENT
 from federation.receiver import Inbound, Unacceptable
 from node.incident import custody as custody_rules
 from node.incident import rows, wire
+from node.incident.attachment import attach
 from node.incident.custody import Answer
 from node.incident.pages import Ear
 from node.incident.value import Custody, CustodyState, Event, Incident, Status
@@ -25,7 +26,9 @@ def recall(session: Session, record: Inbound, ear: Ear) -> None:
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
     if record.audience == PARENT:
-        incident = replace(incident, told_up=max(incident.told_up, news.serial))
+        own = record.rid if news.content is not None else None
+        told_up, content_rid = max(incident.told_up, news.serial), incident.content_rid or own
+        incident = replace(incident, told_up=told_up, content_rid=content_rid)
     else:
         incident = replace(incident, told_down=max(incident.told_down, news.serial))
     if news.step is not None and news.claim is not None:
@@ -64,6 +67,7 @@ def _open_again(session: Session, news: News, ear: Ear) -> Incident | None:
     own_number = content.number.rpartition("-")[2]
     is_free = own_number.isdigit() and not rows.has_own_number(session, int(own_number))
     rows.add(session, incident, content.thumbnail, int(own_number) if is_free else None)
+    attach(session, incident.id, content.attachments)
     return incident
 
 

@@ -179,6 +179,7 @@ CUSTODY_ACTIONS = frozenset({"escalate", "withdraw", "accept", "decline"})
 ACT_TITLES: Mapping[str, str] = {action.name: action.title for action in _ACTIONS} | {
     "open": "Ghi nhận",
     "returned": "Được trả lại",
+    "bypass": "Nhận qua đường vòng",
 }
 
 

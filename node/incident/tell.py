@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from federation.frame import Inbound
-from federation.ledger import PARENT, Lane, NotSealed, append, down, enclosure
+from federation.ledger import PARENT, Lane, NotSealed, Upto, append, down, enclosure
 from node.incident import rows, wire
+from node.incident.attachment import attached
 from node.incident.custody import Answer
 from node.incident.value import Event, Incident
 from node.incident.wire import News
@@ -73,7 +74,8 @@ def _with_support(session: Session, centre: Centre, incident: Incident, news: Ne
     if incident.origin == centre.name:
         if incident.told_up > 0:
             return news
-        return replace(news, content=wire.content_of(incident, rows.thumbnail(session, incident.id)))
+        picture, kept = rows.thumbnail(session, incident.id), attached(session, incident.id)
+        return replace(news, content=wire.content_of(incident, picture, kept))
     support = [incident.content_rid] if incident.told_up == 0 else []
     if kind == wire.OFFER and incident.offer_rid not in support:
         support.append(incident.offer_rid)
@@ -83,8 +85,12 @@ def _with_support(session: Session, centre: Centre, incident: Incident, news: Ne
 def _up(session: Session, news: News, incident: Incident, kind: str, now: datetime) -> Incident:
     serial = incident.told_up + 1
     payload = wire.encode(replace(news, serial=serial))
-    append(session, lane=Lane.URGENT, audience=PARENT, kind=kind, payload=payload, now=now, schema=wire.SCHEMA)
-    return replace(incident, told_up=serial)
+    upto = Upto.TOP if kind == wire.ALERT else Upto.PARENT
+    rid = append(
+        session, lane=Lane.URGENT, audience=PARENT, kind=kind, payload=payload, now=now, schema=wire.SCHEMA, upto=upto
+    )
+    is_own_first = news.content is not None and incident.content_rid is None
+    return replace(incident, told_up=serial, content_rid=rid if is_own_first else incident.content_rid)
 
 
 def _down(session: Session, news: News, incident: Incident, now: datetime) -> Incident:

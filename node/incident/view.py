@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from federation.awaited import Standing
 from node.incident.steps import ACT_TITLES, Action, Field, Who
 from node.incident.value import Event, Incident, Proof, due_at, overdue_cause
-from node.territory import Centre, Territory
+from node.territory import LOCAL_ZONE, Centre, Territory
 from pki.registry import Registry
 
 
@@ -74,7 +75,7 @@ def incident_view(incident: Incident, look: Look) -> dict[str, Any]:
         "opened_at": incident.opened_at.isoformat(),
         "updated_at": incident.updated_at.isoformat(),
         # what is not verified is parked and never becomes an incident here; one's own needed no verifying: null
-        "verified": None if incident.origin == look.centre.name else incident.content_rid is not None,
+        "verified": None if incident.origin == look.centre.name else True,
         "has_thumbnail": incident.has_thumbnail,
         "unit": incident.unit,
         "extensions": incident.extensions,
@@ -118,6 +119,29 @@ def proof_view(proof: Proof, look: Look) -> dict[str, Any]:
         "received_at": proof.received_at.isoformat(),
         "via": look.centre_ref(proof.via),
     }
+
+
+def receipts_view(standing: Standing, look: Look) -> dict[str, Any]:
+    """Which centres above have confirmed the own word of this centre, in signed receipts, and which has not."""
+    confirmed = [
+        {
+            "holder": look.centre_ref(one.holder),
+            "received_at": one.received_at.isoformat(),
+            "verified": True,
+            "text": f"{centre_title(look.registry, one.holder)} đã nhận lúc {_clock(one.received_at)} (xác minh)",
+        }
+        for one in standing.confirmed
+    ]
+    missing = None
+    if standing.missing:
+        text = f"Chưa có xác nhận của {centre_title(look.registry, standing.missing)}"
+        missing = {"holder": look.centre_ref(standing.missing), "late": standing.is_late, "text": text}
+    return {"confirmed": confirmed, "missing": missing, "bypassed": standing.is_bypassed}
+
+
+def _clock(at: datetime) -> str:
+    """A time as people here read it."""
+    return at.astimezone(LOCAL_ZONE).strftime("%H:%M:%S %d/%m/%Y")
 
 
 def actions_view(actions: Iterable[Action], is_allowed: Callable[[Who], bool]) -> list[dict[str, Any]]:
