@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from node.clock import Clock
 from node.database import Database
+from node.figures.catalogue import Catalogue
 from node.pace import Pace
 from node.settings import Settings
 from node.territory import Centre, Territory
@@ -43,6 +44,7 @@ class NodeContext:
     registry: "RegistryFile"
     tokens: "SessionTokens"
     pace: Pace
+    definitions: Catalogue = field(default_factory=Catalogue)  # of indicators
     modules: "tuple[Module, ...]" = ()
     module_settings: Mapping[str, BaseModel] = field(default_factory=dict)  # the sections [modules.<name>], checked
     manifests: "Mapping[str, Manifest]" = field(default_factory=dict)

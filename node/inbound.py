@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from federation.receiver import Handler, Inbound
 from node import presence
+from node.figures import hearing
+from node.figures import wire as figure_wire
 from node.incident import hear, recall, wire
 from node.incident.pages import Ear
 
@@ -23,7 +25,11 @@ def handlers(context: "NodeContext") -> Mapping[str, Handler]:
     def centre_presence(session: Session, inbound: Inbound) -> None:
         presence.hear(session, inbound, now=context.clock.now())
 
-    return {**dict.fromkeys(sorted(wire.KINDS), incident_news), presence.KIND: centre_presence}
+    return {
+        **dict.fromkeys(sorted(wire.KINDS), incident_news),
+        presence.KIND: centre_presence,
+        figure_wire.KIND: _figures(context),
+    }
 
 
 def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
@@ -32,12 +38,20 @@ def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
     def own_news(session: Session, inbound: Inbound) -> None:
         recall.recall(session, inbound, ear_of(context))
 
-    return dict.fromkeys(sorted(wire.KINDS), own_news)
+    return {**dict.fromkeys(sorted(wire.KINDS), own_news), figure_wire.KIND: _figures(context)}
 
 
 def decide_what_waited(context: "NodeContext", session: Session) -> int:
     """After a restore, once all neighbours have told what they know: answer what was asked back meanwhile."""
     return hear.settle(session, ear_of(context))
+
+
+def _figures(context: "NodeContext") -> Handler:
+    def figure_states(session: Session, inbound: Inbound) -> None:
+        registry, definitions = context.registry.current, context.definitions
+        hearing.hear(session, inbound, registry, definitions, now=context.clock.now())
+
+    return figure_states
 
 
 def ear_of(context: "NodeContext") -> Ear:

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
+from node.figures.reading import Source
 from node.incident.value import IncidentKind
 from node.job import Job
 from node.role import Permission
@@ -42,6 +43,7 @@ class Module:
     routers: tuple[APIRouter, ...] = ()  # HTTP, mounted at /modules/<name>
     tables: MetaData | None = None  # rows, every table <name>_*; migrations/ beside them
     incident_kinds: tuple[IncidentKind, ...] = ()  # what it may open, and from which severity it rises
+    indicators: tuple[Source, ...] = ()  # which indicators of indicators/ it feeds, and how
     pages: tuple[Page, ...] = ()  # title + file
     jobs: tuple[Job, ...] = ()  # periodic bounded steps
     settings: type[BaseModel] | None = None  # section [modules.<name>] of the node's file

@@ -31,6 +31,7 @@ class Permission(StrEnum):
     INCIDENT_APPROVE = "incident.approve"
     REPORT_READ = "report.read"
     REPORT_IDENTITY = "report.identity"
+    FIGURE_READ = "figure.read"
     LINK_READ = "link.read"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_READ = "audit.read"
@@ -44,6 +45,7 @@ PERMISSION_TITLES: Mapping[Permission, str] = {
     Permission.INCIDENT_APPROVE: "phê duyệt trong xử lý sự cố",
     Permission.REPORT_READ: "xem phản ánh của người dân",
     Permission.REPORT_IDENTITY: "xem danh tính người phản ánh",
+    Permission.FIGURE_READ: "xem số liệu tổng hợp",
     Permission.LINK_READ: "xem tình trạng kết nối",
     Permission.ACCOUNT_MANAGE: "quản lý tài khoản",
     Permission.AUDIT_READ: "xem nhật ký kiểm toán",
@@ -56,6 +58,7 @@ _OPERATOR = frozenset(
         Permission.INCIDENT_ACT,
         Permission.REPORT_READ,
         Permission.REPORT_IDENTITY,
+        Permission.FIGURE_READ,
         Permission.LINK_READ,
     }
 )

@@ -283,6 +283,25 @@ class BackupSection(Section):
     )
 
 
+class FiguresSection(Section):
+    """How figures are closed, and what this centre counts beyond the common definitions."""
+
+    period_s: int = Field(
+        default=86_400, ge=2, le=86_400, description="Seconds of a period; a day (+07:00) but for rehearsals."
+    )
+    look_back: int = Field(
+        default=62, ge=1, le=800, description="Periods that are over and still looked at for late data, newest first."
+    )
+    folder: Path | None = Field(default=None, description="Folder of this centre's own definitions (`own.*`).")
+
+    @field_validator("period_s")
+    @classmethod
+    def _divides(cls, value: int) -> int:
+        if 86_400 % value:
+            raise ValueError("must divide a day without remainder, such as 86400, 3600 or 5")
+        return value
+
+
 class Settings(BaseSettings):
     """All settings of one node."""
 
@@ -300,6 +319,7 @@ class Settings(BaseSettings):
     territory: TerritorySection
     modules: ModulesSection = ModulesSection()
     presence: PresenceSection = PresenceSection()
+    figures: FiguresSection = FiguresSection()
     backup: BackupSection = BackupSection()
     bulk: BulkSection = BulkSection()
     accounts: AccountsSection = AccountsSection()
@@ -350,7 +370,9 @@ class Settings(BaseSettings):
         authority = self.authority and self.authority.model_copy(update={"folder": base / self.authority.folder})
         passphrase = self.backup.passphrase_file
         backup = self.backup.model_copy(update={"passphrase_file": passphrase and base / passphrase})
-        return self.model_copy(update={"backup": backup, "node": node, "territory": territory, "authority": authority})
+        figures = self.figures.model_copy(update={"folder": self.figures.folder and base / self.figures.folder})
+        changed = {"backup": backup, "figures": figures, "node": node, "territory": territory, "authority": authority}
+        return self.model_copy(update=changed)
 
     @property
     def keys(self) -> Path:

@@ -1,6 +1,6 @@
 """What the citizen module adds to a node."""
 
-from modules.citizen import astray, desk, follow, reports, retention, routes
+from modules.citizen import astray, desk, follow, readings, reports, retention, routes
 from modules.citizen.kinds import CATEGORIES
 from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
@@ -13,6 +13,7 @@ MODULE = Module(
     routers=(routes.router, follow.router, desk.router, astray.router),
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
+    indicators=readings.SOURCES,
     pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),
     jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
     settings=CitizenSettings,

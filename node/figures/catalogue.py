@@ -1,0 +1,316 @@
+"""The definitions that a centre counts by: read from `indicators/*.yaml`, checked, every problem listed together.
+
+Only two may define: the issuing level, whose files are part of the program, and the centre itself, for figures of its
+own whose codes begin with `own.`. A centre adds; it never redefines.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from node.figures.definition import Definition, Dimension, Expectation, pinned
+from node.figures.state import StateError, StateType, read_decimal
+from node.territory import Tier
+
+FOLDER = Path(__file__).resolve().parents[2] / "indicators"
+ISSUED, OWN = "province", "centre"
+OWN_PREFIX = "own."
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}")
+_TOKEN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
+_TIERS = tuple(tier.value for tier in Tier)
+_DIRECTIONS = ("up", "down", "target", "info")
+_EVIDENCE = ("doc", "multi", "memory", "own")
+_ROLLUPS = ("add", "last", "min_max", "none")
+_SHOWS = {StateType.HIST: ("p50", "p90"), StateType.MINMAX: ("least", "most")}
+_NEEDED = ("code", "version", "valid_from", "issuer", "name_vi", "name_en", "explain_vi", "explain_en", "subject")
+_FIELDS = {*_NEEDED, "valid_to", "unit_vi", "unit_en", "decimals", "direction", "state", "edges", "show", "rollup"}
+_FIELDS |= {"dimensions", "expect", "official", "basis", "evidence", "catalogue_code"}
+_LONGEST, _MOST_DECIMALS, _MOST_EDGES, _LONGEST_DUE_S = 600, 6, 40, 400 * 86_400
+
+
+class CatalogueError(Exception):
+    """Some definition cannot be used; `problems` lists all that is wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        """Take one sentence per problem."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Definitions by code and version."""
+
+    definitions: Mapping[tuple[str, int], Definition] = field(default_factory=dict)
+
+    def find(self, code: str, version: int) -> Definition | None:
+        """That version of an indicator, if it is known here."""
+        return self.definitions.get((code, version))
+
+    def valid(self, on: date) -> tuple[Definition, ...]:
+        """The definitions that hold on a day, one version of each indicator: the newest."""
+        newest: dict[str, Definition] = {}
+        for (code, _), definition in sorted(self.definitions.items()):
+            if definition.is_valid(on):
+                newest[code] = definition
+        return tuple(newest.values())
+
+
+class _Text(yaml.SafeLoader):
+    """YAML in which every scalar is a text, no key stands twice, and nothing refers to anything else."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - as PyYAML has it
+        """Refuse what refers to another place: a definition says everything where it stands."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("anchors and aliases are not used in definitions")
+        return super().compose_node(parent, index)
+
+
+def _texts_only(loader: yaml.SafeLoader, node: yaml.nodes.Node) -> object:
+    return loader.construct_scalar(node)  # type: ignore[arg-type]  # registered for scalars only
+
+
+def _mapping(loader: yaml.SafeLoader, node: yaml.nodes.MappingNode) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        key = str(loader.construct_object(key_node, deep=True))
+        if key in found:
+            raise yaml.YAMLError(f"{key} stands twice")
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+for _kind in ("str", "int", "float", "bool", "null", "timestamp"):
+    _Text.add_constructor(f"tag:yaml.org,2002:{_kind}", _texts_only)
+_Text.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def load(folder: Path = FOLDER, own: Path | None = None) -> Catalogue:
+    """The definitions of the issuing level and, if there are any, the centre's own; raises CatalogueError with all."""
+    found: dict[tuple[str, int], Definition] = {}
+    problems: list[str] = []
+    for place, issuer in ((folder, ISSUED), (own, OWN)):
+        if place is None:
+            continue
+        files = sorted(place.glob("*.yaml"))
+        if not files:
+            problems.append(f"{place.name}: there is no definition in it")
+        for file in files:
+            for where, definition, wrong in _file(file, issuer):
+                problems += [f"{where}: {sentence}" for sentence in wrong]
+                if definition is None:
+                    continue
+                key = (definition.code, definition.version)
+                if key in found:
+                    problems.append(f"{where}: {definition.name} is defined already")
+                found.setdefault(key, definition)
+    problems += _spans(found.values())
+    if problems:
+        raise CatalogueError(problems)
+    return Catalogue(found)
+
+
+def _file(file: Path, issuer: str) -> list[tuple[str, Definition | None, list[str]]]:
+    name = f"{file.parent.name}/{file.name}"
+    try:
+        written = yaml.load(file.read_text("utf-8"), Loader=_Text)  # noqa: S506 - a SafeLoader that reads texts only
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return [(name, None, [f"cannot be read: {' '.join(str(error).split())}"])]
+    entries = written.get("indicators") if isinstance(written, dict) else None
+    if not isinstance(entries, list) or set(written) != {"indicators"}:
+        return [(name, None, ["must hold a list named indicators and nothing else"])]
+    return [_entry(f"{name}, {number}", entry, issuer) for number, entry in enumerate(entries, start=1)]
+
+
+def _entry(where: str, entry: object, issuer: str) -> tuple[str, Definition | None, list[str]]:
+    if not isinstance(entry, dict):
+        return where, None, ["is no definition"]
+    read = _Reading(entry)
+    where = f"{where} ({entry.get('code', 'without a code')})"
+    definition = _definition(read, issuer)
+    return where, None if read.problems else definition, read.problems
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One entry being read; what is wrong with it is collected."""
+
+    entry: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+
+    def say(self, sentence: str) -> None:
+        self.problems.append(sentence)
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self.entry.get(name, default)
+        if not isinstance(value, str) or len(value) > _LONGEST:
+            self.say(f"{name} must be a text of at most {_LONGEST} letters")
+            return default
+        return value.strip()
+
+    def choice(self, name: str, known: Iterable[str], default: str) -> str:
+        value = self.text(name, default)
+        if value not in known:
+            self.say(f"{name} is {value!r}; it must be one of {', '.join(known)}")
+        return value
+
+    def whole(self, name: str, least: int, most: int, default: str) -> int:
+        text = self.text(name, default)
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            self.say(f"{name} must be a whole number from {least} to {most}")
+            return least
+        return int(text)
+
+    def day(self, name: str) -> date | None:
+        text = self.text(name)
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError:
+            self.say(f"{name} is {text!r}, which is no date")
+            return None
+
+    def flag(self, name: str, default: str) -> bool:
+        return self.choice(name, ("true", "false"), default) == "true"
+
+    def part(self, name: str, allowed: set[str]) -> "_Reading":
+        value = self.entry.get(name, {})
+        if not isinstance(value, dict):
+            self.say(f"{name} must be a group of values")
+            value = {}
+        for stranger in sorted(value.keys() - allowed):
+            self.say(f"{name}.{stranger} is unknown")
+        return _Reading(value, self.problems)
+
+
+def _definition(read: _Reading, issuer: str) -> Definition:
+    for name in sorted(read.entry.keys() - _FIELDS):
+        read.say(f"{name} is unknown")
+    for name in _NEEDED:
+        if not read.entry.get(name):
+            read.say(f"{name} is missing")
+    state = _state(read)
+    rollup = read.part("rollup", {"area", "time"})
+    definition = Definition(
+        code=read.text("code"),
+        issuer=read.text("issuer"),
+        name_vi=read.text("name_vi"),
+        name_en=read.text("name_en"),
+        explain_vi=read.text("explain_vi"),
+        explain_en=read.text("explain_en"),
+        subject=read.text("subject"),
+        basis=read.text("basis"),
+        catalogue_code=read.text("catalogue_code"),
+        version=read.whole("version", 1, 10_000, "0"),
+        valid_from=read.day("valid_from") or date.max,
+        valid_to=read.day("valid_to"),
+        unit_vi=read.text("unit_vi"),
+        unit_en=read.text("unit_en"),
+        decimals=read.whole("decimals", 0, _MOST_DECIMALS, "0"),
+        direction=read.choice("direction", _DIRECTIONS, "info"),
+        state=state,
+        edges=_edges(read, state),
+        show=read.choice("show", _SHOWS.get(state, ("value",)), _SHOWS.get(state, ("value",))[0]),
+        area_rollup=rollup.choice("area", _ROLLUPS, "add"),
+        time_rollup=rollup.choice("time", _ROLLUPS, "add"),
+        dimensions=_dimensions(read),
+        expect=_expectation(read),
+        official=read.flag("official", "false"),
+        evidence=read.choice("evidence", _EVIDENCE, "own"),
+    )
+    _check(read, definition, issuer)
+    return pinned(definition)
+
+
+def _check(read: _Reading, definition: Definition, issuer: str) -> None:
+    if definition.code and not _CODE.fullmatch(definition.code):
+        read.say("code must be small words joined by dots")
+    if definition.issuer != issuer:
+        read.say(f"issuer is {definition.issuer!r}, but files here are issued by {issuer!r}")
+    if (issuer == OWN) != definition.code.startswith(OWN_PREFIX):
+        read.say(f"a code begins with {OWN_PREFIX} if and only if the centre defines it for itself")
+    if definition.valid_to is not None and definition.valid_to <= definition.valid_from:
+        read.say("valid_to is not after valid_from")
+    if definition.official and not definition.basis:
+        read.say("is official, but names no basis")
+    folds = {StateType.EXTERNAL: ("none", "none"), StateType.STOCK: ("add", "last"), StateType.MINMAX: ("min_max",) * 2}
+    wanted = folds.get(definition.state, ("add", "add"))
+    if (definition.area_rollup, definition.time_rollup) != wanted:
+        read.say(f"a state of type {definition.state} folds by area: {wanted[0]}, time: {wanted[1]}")
+
+
+def _state(read: _Reading) -> StateType:
+    word = read.choice("state", tuple(StateType), "")
+    return StateType(word) if word in tuple(StateType) else StateType.COUNT
+
+
+def _edges(read: _Reading, state: StateType) -> tuple[Decimal, ...]:
+    written = read.entry.get("edges", [])
+    if (state is StateType.HIST) != bool(written):
+        read.say("edges belong to a hist, and a hist has edges")
+    try:
+        edges = tuple(read_decimal(one) for one in written)
+    except (StateError, TypeError) as error:
+        read.say(f"edges: {error}")
+        return ()
+    if list(edges) != sorted(set(edges)) or len(edges) > _MOST_EDGES:
+        read.say(f"edges must grow, and be at most {_MOST_EDGES}")
+    return edges
+
+
+def _dimensions(read: _Reading) -> tuple[Dimension, ...]:
+    written = read.entry.get("dimensions", [])
+    if not isinstance(written, list):
+        read.say("dimensions must be a list")
+        return ()
+    found = []
+    for one in written:
+        part = _Reading(one if isinstance(one, dict) else {}, read.problems)
+        codes = part.entry.get("codes")
+        if not isinstance(codes, list) or not codes or not all(_is_code(code) for code in codes):
+            read.say("a dimension needs a closed list of codes, each with vi and en")
+            codes = []
+        words = tuple((code["code"], code["vi"], code["en"]) for code in codes)
+        if len({code for code, _, _ in words}) != len(words):
+            read.say(f"dimension {part.text('name')}: a code stands twice")
+        found.append(Dimension(name=part.text("name"), title_vi=part.text("vi"), title_en=part.text("en"), codes=words))
+    return tuple(found)
+
+
+def _is_code(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and set(entry) == {"code", "vi", "en"}
+        and all(isinstance(word, str) and word for word in entry.values())
+        and _TOKEN.fullmatch(entry["code"]) is not None
+    )
+
+
+def _expectation(read: _Reading) -> Expectation:
+    part = read.part("expect", {"who", "due_s", "zero_is_significant"})
+    who = part.entry.get("who", [])
+    if not isinstance(who, list) or not who or not set(who) <= set(_TIERS):
+        read.say(f"expect.who must be some of {', '.join(_TIERS)}")
+        who = []
+    return Expectation(
+        who=tuple(who),
+        due_s=part.whole("due_s", 1, _LONGEST_DUE_S, "3600"),
+        zero_is_significant=part.flag("zero_is_significant", "true"),
+    )
+
+
+def _spans(definitions: Iterable[Definition]) -> list[str]:
+    """Versions of one indicator that overlap in time: on a day it must be clear which one counts."""
+    problems = []
+    last: dict[str, Definition] = {}
+    for one in sorted(definitions, key=lambda definition: (definition.code, definition.version)):
+        before = last.get(one.code)
+        if before is not None and (before.valid_to is None or one.valid_from < before.valid_to):
+            problems.append(f"{one.name} begins before {before.name} has ended")
+        last[one.code] = one
+    return problems

@@ -1,0 +1,156 @@
+"""One figure looked into: the share of each centre, every revision, who signed it when, and whether it verifies now."""
+
+from sqlalchemy.orm import Session
+
+from node.figures.definition import Definition
+from node.figures.figure import Coverage, Figure, Status, figure
+from node.figures.gathering import Part, Place, gather, is_within
+from node.figures.proving import Verdict, prove
+from node.figures.rows import Stated
+from node.figures.state import total_of
+from node.figures.view import (
+    LATE,
+    NOBODY,
+    WHOLE,
+    Book,
+    Json,
+    figure_view,
+    is_unread,
+    line,
+    own_revisions,
+    states_of,
+    unread_view,
+)
+from node.incident.view import centre_title
+
+_VERDICTS = {
+    Verdict.VALID: "Chữ ký hợp lệ",
+    Verdict.WAITING: "Chưa kiểm được chữ ký",
+    Verdict.INVALID: "Chữ ký không hợp lệ",
+}
+_AGREES = {
+    True: "Khớp với số tính lại tại đây",
+    False: "KHÔNG khớp với số tính lại tại đây",
+    None: "Tính từ các bản khác với các bản đang có ở đây",
+}
+
+
+def detail(session: Session, book: Book, definition: Definition) -> Json:
+    """A figure with the share of each centre, and every revision with who signed it, when, and whether it verifies."""
+    found = book.gather(definition)
+    registry = book.place.registry
+    return {
+        **line(book, definition, found),
+        "centres": [_centre(session, book, definition, part) for part in found.parts],
+        "revisions": [revision_view(session, book, definition, one) for one in own_revisions(book, found)],
+        "totals": [
+            _claim(session, book, definition, entry.name)
+            for entry in registry.centres
+            if entry.name != book.place.centre and is_within(book.place, entry, book.period)
+            if _claims(book, definition, entry.name)
+        ],
+        "unread": [unread_view(book, one) for one in book.of(definition.code) if is_unread(definition, one)],
+    }
+
+
+def _centre(session: Session, book: Book, definition: Definition, part: Part) -> Json:
+    """One centre's share, under a label of its own."""
+    registry = book.place.registry
+    entry = registry.centre(part.centre)
+    state = NOBODY if not part.is_received else LATE if part.is_late else WHOLE
+    if not part.is_received and part.is_silent:
+        title = "Im lặng: chưa biết"
+    elif not part.is_received:
+        title = "Đang chờ"
+    else:
+        title = "Đến muộn" if part.is_late else "Đã nhận"
+    return {
+        "centre": part.centre,
+        "code": entry.code if entry else "",
+        "title": centre_title(registry, part.centre),
+        **figure_view(_share(definition, part)),
+        "state": "silent" if part.is_silent else state,
+        "state_title": title,
+        "revisions": [
+            revision_view(session, book, definition, one) for one in states_of(book, definition, part.centre)
+        ],
+    }
+
+
+def _share(definition: Definition, part: Part) -> Figure:
+    said = part.stated.statement if part.stated is not None else None
+    coverage = Coverage(expected=1, received=int(part.is_received), late=int(part.is_late), silent=int(part.is_silent))
+    return figure(
+        definition,
+        total_of(definition.state, said.cells if said is not None else {}),
+        coverage,
+        as_of=part.as_of,
+        status=said.status if said is not None else Status.PROVISIONAL,
+        revision=said.revision if said is not None else 0,
+    )
+
+
+def revision_view(session: Session, book: Book, definition: Definition, stated: Stated) -> Json:
+    """One signed state: what it said, who signed it and when, through whom it came, and whether it verifies now."""
+    said = stated.statement
+    registry = book.place.registry
+    proved = prove(session, registry, stated)
+    coverage = said.fold.coverage if said.fold is not None else Coverage(expected=1, received=1)
+    shown = figure(
+        definition,
+        total_of(said.kind, said.cells),
+        coverage,
+        as_of=stated.as_of,
+        status=said.status,
+        revision=said.revision,
+    )
+    return {
+        **figure_view(shown),
+        "signer": stated.centre,
+        "signer_title": centre_title(registry, stated.centre),
+        "signed_at": stated.signed_at.isoformat(),
+        "received_at": stated.received_at.isoformat(),
+        "via": stated.via,
+        "via_title": centre_title(registry, stated.via),
+        "key_id": proved.key_id.hex(),
+        "verified": {Verdict.VALID: True, Verdict.INVALID: False}.get(proved.verdict),
+        "verified_title": _VERDICTS[proved.verdict],
+        "why_not": proved.reason,
+        "hash": stated.hash.hex(),
+        "supersedes": said.supersedes.hex(),
+        "reason": said.reason,
+        "clock_ahead": stated.is_clock_ahead,
+        "rid": str(stated.rid),
+    }
+
+
+def _claims(book: Book, definition: Definition, centre: str) -> list[Stated]:
+    """The totals that a centre below signed for its own area."""
+    return [
+        one
+        for one in book.of(definition.code)
+        if one.centre == centre and one.statement.fold is not None and one.statement.definition_hash == definition.hash
+    ]
+
+
+def _claim(session: Session, book: Book, definition: Definition, centre: str) -> Json:
+    """A centre's own total beside what its parts add up to here; it is shown and compared, and never added."""
+    last = max(_claims(book, definition, centre), key=lambda one: one.order)
+    said = last.statement
+    place = Place(
+        centre=centre,
+        area_code=said.area_code,
+        registry=book.place.registry,
+        territory=book.place.territory,
+        now=book.place.now,
+    )
+    ours = gather(place, definition, book.period, book.of(definition.code), spoke_at=book.spoke)
+    has_same_parts = said.fold is not None and said.fold.parts_root == ours.root
+    agrees = dict(said.cells) == dict(ours.cells) if has_same_parts else None
+    return {
+        **revision_view(session, book, definition, last),
+        "centre": centre,
+        "title": centre_title(book.place.registry, centre),
+        "agrees": agrees,
+        "agrees_title": _AGREES[agrees],
+    }
