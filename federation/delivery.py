@@ -453,9 +453,9 @@ class Delivery:
             self._in_loop(self._on_change, TOPIC)
         return found
 
-    def replay_parked(self, now: datetime) -> int:
+    def replay_parked(self, now: datetime, skip: int = 0) -> int:
         """Try parked records again after a mend; how many were applied. Waits for the commit: not in the event loop."""
-        applied = self._house.storage.write(lambda session: self._receiver.replay_parked(session, now))
+        applied = self._house.storage.write(lambda session: self._receiver.replay_parked(session, now, skip=skip))
         self._in_loop(self._dirty.set)
         return applied
 

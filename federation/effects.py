@@ -134,8 +134,11 @@ class Effects:
             raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {item.kind}")
         handler(session, item)
 
-    def replay_parked(self, session: Session, now: datetime, limit: int = 500) -> int:
-        """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
+    def replay_parked(self, session: Session, now: datetime, limit: int = 500, skip: int = 0) -> int:
+        """Try parked records again, oldest first, after what stood in their way was mended; how many were applied.
+
+        Those that still cannot be keep the reason of now; `skip` passes over so many of the oldest.
+        """
         connection = session.connection()
         parked, frame, stream = tables.parked, tables.frame, tables.stream
         query = (
@@ -145,17 +148,22 @@ class Effects:
             .where(parked.c.applied_at_us.is_(None), parked.c.rid.is_not(None))
             .order_by(parked.c.at_us, parked.c.stream_id, parked.c.pos, parked.c.position)
             .limit(limit)
+            .offset(skip)
         )
         applied = 0
         for row in connection.execute(query).all():
             parts = parse_frame(bytes(row.raw))
             record = decode_record(parts.records[row.position])
             item = inbound(record, parts.header, row.position, received_at=now, sender=row.sender)
-            if self._apply_alone(session, item) is None:
-                place = (parked.c.stream_id == row.stream_id) & (parked.c.pos == row.pos)
-                done = update(parked).where(place, parked.c.position == row.position)
-                connection.execute(done.values(applied_at_us=to_us(now)))
+            trouble = self._apply_alone(session, item)
+            place = (parked.c.stream_id == row.stream_id) & (parked.c.pos == row.pos)
+            place &= parked.c.position == row.position
+            if trouble is None:
+                connection.execute(update(parked).where(place).values(applied_at_us=to_us(now)))
                 applied += 1
+            elif (trouble.code[:64], trouble.reason) != (row.code, row.reason):
+                why = {"code": trouble.code[:64], "reason": trouble.reason}
+                connection.execute(update(parked).where(place).values(why))
         return applied
 
 

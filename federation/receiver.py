@@ -123,9 +123,9 @@ class Receiver:
         failpoint("receiver.after_verify")
         return Opened(stream, frame, tuple(readable(record) for record in frame.records))
 
-    def replay_parked(self, session: Session, now: datetime, limit: int = 500) -> int:
+    def replay_parked(self, session: Session, now: datetime, limit: int = 500, skip: int = 0) -> int:
         """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
-        return self.effects.replay_parked(session, now, limit)
+        return self.effects.replay_parked(session, now, limit, skip)
 
     # inside the transaction --------------------------------------------------------------------------------------
 

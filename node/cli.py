@@ -2,7 +2,7 @@
 
 import typer
 
-from node.commands import account, backup, enrol, evidence, nats, pki, restore, territory
+from node.commands import account, backup, enrol, evidence, nats, parked, pki, restore, territory
 from node.commands.check import check
 from node.commands.doctor import doctor
 from node.commands.serve import apply_migrations, modules, serve
@@ -30,6 +30,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
 app.add_typer(restore.quarantine, name="quarantine")
+app.add_typer(parked.app, name="parked")
 app.add_typer(nats.app, name="nats")
 app.add_typer(demo.app, name="demo")
 app.add_typer(drill.app, name="drill")

@@ -17,6 +17,7 @@ from node.api import (
     modules,
     node_health,
     originals,
+    parked,
     problem,
     restores,
     session,
@@ -49,6 +50,7 @@ LOCAL_ROUTERS = (
     node_health.local_router,
     restores.local_router,
     backups.local_router,
+    parked.local_router,
     tokens.local_router,
 )
 
