@@ -46,6 +46,10 @@ def _read() -> None:
     _restore(health["restore"])
     st.subheader(t("Đường truyền"))
     _table([_link(one) for one in health["links"]], t("Trung tâm này chưa nối với trung tâm nào."))
+    troubles = [one for one in health["links"] if one["last_error"]]
+    if troubles:
+        said = [f"- {plain(one['title'])}: {plain(one['last_error'])}" for one in troubles]
+        st.markdown("\n".join([t("Lỗi gần nhất"), "", *said]))
     st.caption(t("“Chưa rõ” nghĩa là chưa nghe được gì từ khi máy chủ khởi động; không có nghĩa là bên kia đã hỏng."))
     st.subheader(t("Chứng thư và ổ đĩa"))
     _table([*(_certificate(one) for one in health["certificates"]), _disk(health["disk"])], "")
@@ -76,9 +80,9 @@ def _table(rows: list[Json], empty: str) -> None:
 def _link(one: Json) -> Json:
     t = session.words()
     states = {
-        "connected": "● " + t("Đã kết nối"),
-        "lost": "■ " + t("Mất kết nối"),
-        "unknown": "○ " + t("Chưa rõ"),
+        "connected": _mark("green", "●", t("Đã kết nối")),
+        "lost": _mark("red", "■", t("Mất kết nối")),
+        "unknown": _mark("gray", "○", t("Chưa rõ")),
     }
     waiting = sum(int(count) for count in (one["waiting"] or {}).values())
     return {
@@ -88,7 +92,6 @@ def _link(one: Json) -> Json:
         t("Chờ gửi"): waiting,
         t("Đang gửi"): one["in_flight"],
         t("Tạm giữ"): one["parked"],
-        t("Lỗi gần nhất"): plain(one["last_error"] or "–"),
     }
 
 
@@ -137,12 +140,17 @@ def _coded(what: str, one: Json) -> str:
 def _state(state: str) -> str:
     t = session.words()
     words = {
-        "ok": "● " + t("Bình thường"),
-        "watch": "▲ " + t("Cần chú ý"),
-        "alarm": "■ " + t("Cần xử lý ngay"),
-        "unknown": "○ " + t("Chưa rõ"),
+        "ok": _mark("green", "●", t("Bình thường")),
+        "watch": _mark("orange", "▲", t("Cần chú ý")),
+        "alarm": _mark("red", "■", t("Cần xử lý ngay")),
+        "unknown": _mark("gray", "○", t("Chưa rõ")),
     }
     return words.get(state, state)
+
+
+def _mark(colour: str, shape: str, words: str) -> str:
+    """A state as shape, word and colour together; never colour alone."""
+    return f":{colour}[{shape} {words}]"
 
 
 def _time(moment: str | None) -> str:
