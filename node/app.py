@@ -16,6 +16,7 @@ from node.access import SessionTokens, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
 from node.api.node_health import metrics_application
+from node.bulk import UPKEEP_S, bulk_lane
 from node.catalog import MODULES, Catalog, load
 from node.clock import Clock, SystemClock
 from node.context import NodeContext
@@ -115,6 +116,8 @@ class Node:
         )
         context.database.on_commit(lambda topics: self.delivery.wake() if TOPIC in topics else None)
         context.database.on_commit(self.live.touch)
+        self.bulk = bulk_lane(context, self.keystore, self.copies.admit)
+        context.database.on_commit(self.bulk.changed)
         rounds = [on_writer(job, context) for module in catalog.modules for job in module.jobs]
         stating = Job(name="presence", period_s=presence.CHECK_S, step=presence.step)
         keeper = timekeeping.Timekeeper(self.keystore.name, context.clock)
@@ -131,6 +134,7 @@ class Node:
             on_writer(forgetting.forgetting(self.keystore), context),
             on_writer(restoration.reporting(self.keystore), context),
             Round("proof", proof.PERIOD_S, proving.take),
+            Round("bulk", UPKEEP_S, self.bulk.upkeep),
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]
         self.jobs = JobRunner(rounds, context.clock)
@@ -143,12 +147,12 @@ class Node:
             app.state.metrics = registry_of(context.centre, instruments)
             app.state.node, app.state.delivery, app.state.live = context, self.delivery, self.live
             app.state.enrolment, app.state.jobs = self.desk, self.jobs
-            app.state.copies, app.state.wants = self.copies, self.wants
+            app.state.copies, app.state.wants, app.state.bulk = self.copies, self.wants, self.bulk
 
     async def start(self) -> None:
         """Dial the parent, listen for children, begin the jobs."""
         settings = self.context.settings
-        services = [self.desk.add_registration, self.copies.add_service]
+        services = [self.desk.add_registration, self.copies.add_service, self.bulk.window.add_service]
         link = links.choose_link(self.context, self.keystore, self.delivery.note_refused, services)
         await self.delivery.start(
             parent=links.parent_address(settings),
@@ -160,6 +164,7 @@ class Node:
         )
         if settings.link.enrol_listen:
             await self.desk.open(settings.link.enrol_listen)
+        await self.bulk.start()
         self.jobs.start()
 
     def close(self) -> None:
@@ -169,6 +174,7 @@ class Node:
     async def stop(self) -> None:
         """End in the opposite order; what was recorded is on the disk by then."""
         await self.jobs.stop()
+        await self.bulk.stop()
         await self.desk.close()
         await self.delivery.stop()
         await asyncio.to_thread(self._stack.close)

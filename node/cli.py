@@ -5,6 +5,7 @@ import typer
 from node.commands import account, backup, enrol, evidence, nats, parked, pki, restore, territory
 from node.commands.check import check
 from node.commands.doctor import doctor
+from node.commands.intake import intake
 from node.commands.serve import apply_migrations, modules, serve
 from node.commands.verify import verify
 from node.demo import command as demo
@@ -17,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(serve)
+app.command()(intake)
 app.command()(check)
 app.command("migrate")(apply_migrations)
 app.command()(modules)

@@ -48,4 +48,5 @@ class Module:
     jobs: tuple[Job, ...] = ()  # periodic bounded steps
     settings: type[BaseModel] | None = None  # section [modules.<name>] of the node's file
     finds: Callable[[Session, str], UUID | None] | None = None  # the incident that it knows under a typed name
+    keeps: Callable[[Session, UUID, bytes], bytes | None] | None = None  # bytes of an attachment, by incident and hash
     entrance: str = ""  # path below /modules/<name> that "/" of the node leads to, such as "/"

@@ -78,6 +78,7 @@ class Carrier:
     _wishes: dict[bytes, Wish] = field(default_factory=dict)
     _ended: set[tuple[bytes, object]] = field(default_factory=set)
     _asked: set[tuple[bytes, object]] = field(default_factory=set)
+    _leaving: set[tuple[bytes, object]] = field(default_factory=set)
     _said: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     _bell: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -111,7 +112,9 @@ class Carrier:
     def _forget_ended(self) -> None:
         """Whatever ended and is wished in a new answer is wished anew; the parent knows what it has."""
         self._ended.clear()
-        self._asked &= {(one.digest, one.at) for one in self._wishes.values()}
+        present = {(one.digest, one.at) for one in self._wishes.values()}
+        self._asked &= present
+        self._leaving &= present
         self._said = {digest: said for digest, said in self._said.items() if digest in self._wishes}
 
     async def _work(self) -> None:
@@ -236,6 +239,9 @@ class Carrier:
 
     async def _give(self, wish: Wish, manifest: Manifest) -> None:
         verdict = await self.calls.offer(wire.ObjectOffer(digest=wish.digest, manifest=manifest.raw))
+        if not verdict.code and (wish.digest, wish.at) not in self._leaving:
+            await self._write(lambda session: self.rules.leaving(session, wish, manifest))
+            self._leaving.add((wish.digest, wish.at))
         while not verdict.code and verdict.next < len(manifest.chunks):
             await self._turn(manifest.length(verdict.next))
             if self._wishes.get(wish.digest) != wish:

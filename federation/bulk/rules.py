@@ -33,6 +33,9 @@ class Rules(Protocol):
     def room(self, session: Session, size: int, child: str) -> None:
         """Raise BulkRefused where a copy of that size has no place."""
 
+    def leaving(self, session: Session, wish: Wish, manifest: Manifest) -> None:
+        """Its first bytes are about to go to the parent; written down before they do."""
+
     def given(self, session: Session, wish: Wish, manifest: Manifest) -> None:
         """All of it went to the parent."""
 

@@ -18,5 +18,6 @@ MODULE = Module(
     jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
     settings=CitizenSettings,
     finds=reports.find_by_receipt,
+    keeps=reports.read_photo,
     entrance="/",
 )

@@ -17,6 +17,7 @@ from modules.citizen.wording import WITHHELD, has_personal_data, is_complaint, w
 from node.context import NodeContext
 from node.errors import Conflict
 from node.incident.act import open_incident
+from node.incident.attachment import attachment_of, is_of
 from node.incident.value import DESCRIPTION_LIMIT
 
 ACTOR = "công dân"
@@ -69,6 +70,12 @@ def find_by_receipt(session: Session, typed: str) -> UUID | None:
     return UUID(found) if found else None
 
 
+def read_photo(session: Session, incident_id: UUID, digest: bytes) -> bytes | None:
+    """The clean copy of a report's photograph, if it is the one of that hash."""
+    found = session.scalar(select(photo_table.c.jpeg).where(photo_table.c.incident_id == str(incident_id)))
+    return bytes(found) if found is not None and is_of(digest, bytes(found)) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the incident says of a report: nothing by which the reporter could be known."""
@@ -117,6 +124,7 @@ def keep(session: Session, context: NodeContext, draft: Draft, photo: Photo | No
         actor=ACTOR,
         now=now,
         random=context.random,
+        attachments=(attachment_of(photo.jpeg, "image/jpeg"),) if photo and not complaint else (),
     )
     recorded = Recorded(
         code=_free_receipt(session, context.random),

@@ -74,7 +74,7 @@ def incidents(request: Request, principal: Reader, asked: Annotated[ListRequest,
 def incident(request: Request, principal: Reader, incident_id: UUID) -> dict[str, Any]:
     """Tell all that this centre knows, and what this person may do now."""
     context: NodeContext = request.app.state.node
-    found = _visible(request, principal, incident_id)
+    found = visible(request, principal, incident_id)
     return _detail(context, principal, found)
 
 
@@ -82,7 +82,7 @@ def incident(request: Request, principal: Reader, incident_id: UUID) -> dict[str
 def thumbnail(request: Request, principal: Reader, incident_id: UUID) -> Response:
     """Give the JPEG that travels with the incident."""
     context: NodeContext = request.app.state.node
-    _visible(request, principal, incident_id)
+    visible(request, principal, incident_id)
     picture = context.database.read(lambda session: rows.thumbnail(session, incident_id))
     if picture is None:
         raise NotFound("sự cố này không có ảnh")
@@ -94,7 +94,7 @@ def thumbnail(request: Request, principal: Reader, incident_id: UUID) -> Respons
 def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequest) -> dict[str, Any]:
     """Do it if the version is still the present one (409 with the present version otherwise)."""
     context: NodeContext = request.app.state.node
-    _visible(request, principal, incident_id)
+    visible(request, principal, incident_id)
     action = ACTIONS.get(asked.name)
     if action is None:
         raise Invalid(f"không có thao tác “{asked.name}”")
@@ -146,7 +146,7 @@ def is_allowed(principal: Principal, who: Who) -> bool:
     return needed is not None and needed in principal.permissions
 
 
-def _visible(request: Request, principal: Principal, incident_id: UUID) -> Incident:
+def visible(request: Request, principal: Principal, incident_id: UUID) -> Incident:
     """The incident, if it lies in this person's area; raises NotFound otherwise."""
     context: NodeContext = request.app.state.node
     found = context.database.read(lambda session: rows.get(session, incident_id))

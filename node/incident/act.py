@@ -11,6 +11,7 @@ from federation.ledger import new_rid
 from node.errors import Conflict, CustodyLocked, Invalid, Stale
 from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire
+from node.incident.attachment import Attachment, attach
 from node.incident.custody import Answer
 from node.incident.steps import ACTIONS, ESCALATION_REASONS, RATINGS, Action, clean, hindrance
 from node.incident.value import (
@@ -70,6 +71,7 @@ def open_incident(
     actor: str,
     now: datetime,
     random: Callable[[int], bytes],
+    attachments: tuple[Attachment, ...] = (),
 ) -> Incident:
     """Keep a new incident that this centre holds; a grave one rises in the same transaction. Raises Invalid."""
     problems = {
@@ -105,6 +107,7 @@ def open_incident(
         has_thumbnail=thumbnail is not None,
     )
     rows.add(session, incident, thumbnail, own_number)
+    attach(session, incident.id, attachments)
     event = Event(at=now, centre=centre.name, actor=actor, act="open", status=Status.NEW)
     rows.add_event(session, incident.id, event)
     if kind.rises(severity):

@@ -7,6 +7,8 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 
 from federation.receiver import Unacceptable
+from node.incident import attachment
+from node.incident.attachment import Attachment
 from node.incident.custody import Answer
 from node.incident.value import (
     AREA_PATTERN,
@@ -60,6 +62,7 @@ class Content:
     place: Place | None
     opened_at: datetime
     thumbnail: bytes | None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ class News:
     enclosed: tuple[bytes, ...] = ()
 
 
-def content_of(incident: Incident, thumbnail: bytes | None) -> Content:
+def content_of(incident: Incident, thumbnail: bytes | None, attachments: tuple[Attachment, ...] = ()) -> Content:
     """What the opener tells about its incident; later changes are told as steps."""
     return Content(
         origin=incident.origin,
@@ -114,6 +117,7 @@ def content_of(incident: Incident, thumbnail: bytes | None) -> Content:
         place=incident.place,
         opened_at=incident.opened_at,
         thumbnail=thumbnail,
+        attachments=attachments,
     )
 
 
@@ -187,6 +191,7 @@ def _put_content(message: incident_pb2.IncidentContent, content: Content) -> Non
     if content.place is not None:
         message.place.lat_e7 = round(content.place.lat * _DEGREE)
         message.place.lon_e7 = round(content.place.lon * _DEGREE)
+    message.attachments.extend(one.told() for one in content.attachments)
 
 
 def _content(message: incident_pb2.IncidentContent) -> Content:
@@ -217,6 +222,7 @@ def _content(message: incident_pb2.IncidentContent) -> Content:
         place=place,
         opened_at=_time("opened_at", message.opened_at_us),
         thumbnail=message.thumbnail or None,
+        attachments=attachment.heard(message.attachments),
     )
 
 

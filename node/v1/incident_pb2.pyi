@@ -91,6 +91,7 @@ class IncidentContent(_message.Message):
     PLACE_FIELD_NUMBER: _builtins.int
     OPENED_AT_US_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     number: _builtins.str
     kind: _builtins.str
@@ -107,6 +108,10 @@ class IncidentContent(_message.Message):
     """JPEG of at most 64 KiB, without metadata."""
     @_builtins.property
     def place(self) -> Global___IncidentPlace: ...
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___IncidentAttachment]:
+        """What the opener keeps and a centre above may fetch; the hashes stand here so that they are signed."""
+
     def __init__(
         self,
         *,
@@ -123,14 +128,47 @@ class IncidentContent(_message.Message):
         place: Global___IncidentPlace | None = ...,
         opened_at_us: _builtins.int = ...,
         thumbnail: _builtins.bytes = ...,
+        attachments: _abc.Iterable[Global___IncidentAttachment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "category", b"category", "description", b"description", "kind", b"kind", "kind_title", b"kind_title", "number", b"number", "opened_at_us", b"opened_at_us", "origin", b"origin", "place", b"place", "rises_from", b"rises_from", "severity", b"severity", "thumbnail", b"thumbnail", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "attachments", b"attachments", "category", b"category", "description", b"description", "kind", b"kind", "kind_title", b"kind_title", "number", b"number", "opened_at_us", b"opened_at_us", "origin", b"origin", "place", b"place", "rises_from", b"rises_from", "severity", b"severity", "thumbnail", b"thumbnail", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IncidentContent: _TypeAlias = IncidentContent  # noqa: Y015
+
+@_typing.final
+class IncidentAttachment(_message.Message):
+    """A photograph or file of an incident, by the hash of its bytes; the bytes themselves do not travel with the news."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    MANIFEST_HASH_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    digest: _builtins.bytes
+    """SHA-256 of the bytes."""
+    manifest_hash: _builtins.bytes
+    """SHA-256 of the manifest, as federation/v1/bulk.proto says."""
+    size: _builtins.int
+    media_type: _builtins.str
+    def __init__(
+        self,
+        *,
+        digest: _builtins.bytes = ...,
+        manifest_hash: _builtins.bytes = ...,
+        size: _builtins.int = ...,
+        media_type: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "manifest_hash", b"manifest_hash", "media_type", b"media_type", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncidentAttachment: _TypeAlias = IncidentAttachment  # noqa: Y015
 
 @_typing.final
 class IncidentPlace(_message.Message):

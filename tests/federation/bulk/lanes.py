@@ -66,6 +66,9 @@ class Rules:
         if wants.used_bytes(session) + size > self.quota:
             raise BulkRefused("QUOTA", "no room")
 
+    def leaving(self, session, wish, manifest):
+        self.log.append(("leaving", wish.digest))
+
     def given(self, session, wish, manifest):
         self.log.append(("given", wish.digest))
 
