@@ -24,6 +24,7 @@ from node.database import Database, migrate
 from node.folder import FolderLock, prepare_folder
 from node.health import Instruments
 from node.histories import owners
+from node.intake.counter import counter_application
 from node.job import Job, JobRunner, Round, on_writer
 from node.metrics import registry_of
 from node.pace import Pace
@@ -140,9 +141,10 @@ class Node:
         self.jobs = JobRunner(rounds, context.clock)
         instruments = Instruments(context, self.keystore, self.jobs.states, ballast_bytes=BALLAST_BYTES)
         self.app = public_application(context)
-        self.local_app = local_application()
+        self.local_app = local_application(catalog.modules)
+        self.counter_app = counter_application(context)
         self.metrics_app = metrics_application()
-        for app in (self.app, self.local_app, self.metrics_app):
+        for app in (self.app, self.local_app, self.metrics_app, self.counter_app):
             app.state.instruments = instruments
             app.state.metrics = registry_of(context.centre, instruments)
             app.state.node, app.state.delivery, app.state.live = context, self.delivery, self.live

@@ -1,6 +1,7 @@
 """Commands on this machine talk to a running node through its Unix socket, which only its owner can open."""
 
 import os
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,8 +28,8 @@ class Refused(NodeError):  # noqa: N818 - what happened
         self.answered = status
 
 
-def listen_locally(path: Path) -> socket.socket:
-    """Open the node's socket, 0600 from its first moment; one that a dead node left is replaced."""
+def listen_locally(path: Path, group: str = "") -> socket.socket:
+    """Open a socket, 0600 from its first moment, 0660 for a named group; one that a dead node left is replaced."""
     path.unlink(missing_ok=True)
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
@@ -37,6 +38,9 @@ def listen_locally(path: Path) -> socket.socket:
             opened.bind(name)
     finally:
         os.umask(before)
+    if group:
+        shutil.chown(path, group=group)
+        path.chmod(0o660)
     return opened
 
 

@@ -5,7 +5,10 @@ A module is a folder `modules/<name>` with a `manifest.toml`, which is read with
 module imports the node's nouns; the node never imports a module by name in code.
 
 Routes get the running node as `request.app.state.node` (a `NodeContext`), and open with `Depends(require(...))` or
-`Depends(public)`. Jobs get a `Session` of the writer and the same `NodeContext`.
+`Depends(public)`. What strangers may ask stands in `public`: it may be served by the intake process, whose
+`request.app.state.node` knows the centre and no database (`node/facts.py`), and which asks the node through
+`request.app.state.line`; the module answers it in `counter`. Jobs get a `Session` of the writer and the same
+`NodeContext`.
 """
 
 from collections.abc import Callable
@@ -41,6 +44,9 @@ class Module:
 
     name: str
     routers: tuple[APIRouter, ...] = ()  # HTTP, mounted at /modules/<name>
+    public: tuple[APIRouter, ...] = ()  # what strangers may ask, in this order, behind `routers`; intake serves it
+    counter: tuple[APIRouter, ...] = ()  # what the intake process asks of the node, mounted at /counter/<name>
+    local_routers: tuple[APIRouter, ...] = ()  # for commands of this machine, mounted at /local/v1/<name>
     tables: MetaData | None = None  # rows, every table <name>_*; migrations/ beside them
     incident_kinds: tuple[IncidentKind, ...] = ()  # what it may open, and from which severity it rises
     indicators: tuple[Source, ...] = ()  # which indicators of indicators/ it feeds, and how

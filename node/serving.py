@@ -88,12 +88,15 @@ async def serve(node: Node) -> None:
     servers = {server(node.app): public, server(node.local_app): local}
     if settings.metrics.listen:
         servers[server(node.metrics_app)] = bind(settings.metrics.listen, "metrics.listen")
+    if settings.intake.listen:
+        servers[server(node.counter_app)] = listen_locally(settings.counter, settings.intake.socket_group)
     with HandshakeLog(lambda line: _note_refused(node, line)):
         await node.start()
         try:
             await _answer(servers, node, stop)
         finally:
             settings.socket.unlink(missing_ok=True)
+            settings.counter.unlink(missing_ok=True)
             await node.stop()
 
 

@@ -178,6 +178,25 @@ class MetricsSection(Section):
         return value
 
 
+class IntakeSection(Section):
+    """The process that strangers reach, `python -m node intake`; without an address the node serves them itself."""
+
+    listen: Address | None = Field(default=None, description="host:port of the pages for everybody, a process apart.")
+    socket: Path | None = Field(
+        default=None, description="Unix socket on which the node listens for it; intake.sock in the node's folder."
+    )
+    socket_group: str = Field(
+        default="", description="Group that may open the socket too, where intake runs as another user."
+    )
+    at_once: int = Field(default=16, ge=1, le=200, description="Questions to the node at the same time.")
+    waiting: int = Field(default=200, ge=1, le=10_000, description="Questions that may wait for their turn.")
+    wait_s: float = Field(default=20.0, gt=0, le=120, description="Seconds for which a question waits for its turn.")
+
+    def socket_in(self, base: Path, folder: Path) -> Path:
+        """The socket, where relative paths start at `base`; in the node's folder if none is given."""
+        return base / self.socket if self.socket else folder / "intake.sock"
+
+
 class BypassSection(Section):
     """The way past a parent that does not answer; absent where there is none."""
 
@@ -324,12 +343,13 @@ class Settings(BaseSettings):
     bulk: BulkSection = BulkSection()
     accounts: AccountsSection = AccountsSection()
     metrics: MetricsSection = MetricsSection()
+    intake: IntakeSection = IntakeSection()
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read the file and the environment; raise SettingsError with every problem."""
         try:
-            settings = cls(**_written(path))
+            settings = cls(**written(path))
         except ValidationError as error:
             raise SettingsError(sentences(cls, error)) from error
         settings = settings._from(path.absolute().parent)
@@ -343,7 +363,7 @@ class Settings(BaseSettings):
         """Give those sections of a file that are right by themselves, for a check that wants to go on."""
         found: dict[str, BaseModel] = {}
         with contextlib.suppress(SettingsError):
-            for name, value in _written(path).items():
+            for name, value in written(path).items():
                 section = _section_class(cls.model_fields[name].annotation) if name in cls.model_fields else None
                 with contextlib.suppress(ValidationError):
                     if section is not None:
@@ -372,7 +392,8 @@ class Settings(BaseSettings):
         backup = self.backup.model_copy(update={"passphrase_file": passphrase and base / passphrase})
         figures = self.figures.model_copy(update={"folder": self.figures.folder and base / self.figures.folder})
         changed = {"backup": backup, "figures": figures, "node": node, "territory": territory, "authority": authority}
-        return self.model_copy(update=changed)
+        intake = self.intake.model_copy(update={"socket": self.intake.socket_in(base, node.folder)})
+        return self.model_copy(update={**changed, "intake": intake})
 
     @property
     def keys(self) -> Path:
@@ -383,6 +404,11 @@ class Settings(BaseSettings):
     def socket(self) -> Path:
         """Unix socket for the commands of this machine."""
         return self.node.folder / "node.sock"
+
+    @property
+    def counter(self) -> Path:
+        """Unix socket for the intake process."""
+        return self.intake.socket_in(self.node.folder, self.node.folder)
 
     @property
     def nats_file(self) -> Path:
@@ -419,12 +445,19 @@ def environment_problems() -> list[str]:
     return problems
 
 
+def forget_environment() -> None:
+    """Drop every variable of ours, for a process that must not pass them on; call it once the settings are read."""
+    for name in [name for name in os.environ if name.upper().startswith(ENV_PREFIX)]:
+        del os.environ[name]
+
+
 def failpoint_from_environment() -> str:
     """Give the failure to arrange in a test run, from LIENTHONG_FAILPOINT; empty in production."""
     return os.environ.get(f"{ENV_PREFIX}FAILPOINT", "")
 
 
-def _written(path: Path) -> dict[str, Any]:
+def written(path: Path) -> dict[str, Any]:
+    """Read a settings file; raise SettingsError where it is none."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from modules.citizen import rendering
-from modules.citizen.asking import node_of, wants_page
+from modules.citizen.asking import facts_of, wants_page
 from node.access import public
 from node.errors import NotFound
 
@@ -16,4 +16,4 @@ def astray(request: Request, path: str) -> Response:
     """Say that the address is mistyped, with the ways to the form and to a receipt."""
     if not wants_page(request):
         raise NotFound(f"không có đường dẫn này: {path[:80]}")
-    return rendering.page("astray.html", node_of(request), rendering.language_of(request), status=404, values={})
+    return rendering.page("astray.html", facts_of(request), rendering.language_of(request), status=404, values={})

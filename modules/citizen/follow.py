@@ -1,39 +1,35 @@
 """What whoever holds a receipt may ask: where the report stands; to rate it and to have it opened again."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
-from modules.citizen import intake, publication, rendering, tracking
-from modules.citizen.asking import PROBLEMS, node_of, settings_of, slow_down, wants_page
+from modules.citizen import intake, rendering
+from modules.citizen.asking import PROBLEMS, counter_of, facts_of, take_turn_to_look, wants_page
 from modules.citizen.receipt import read_receipt
 from modules.citizen.rendering import BASE, page
+from modules.citizen.settings import settings_of
 from modules.citizen.texts import translator
 from node.access import public
-from node.errors import Conflict, NodeError, NotFound, TooMany
+from node.errors import Conflict, NodeError, NotFound, TooMany, Unavailable
 from node.incident.steps import RATINGS
 
 router = APIRouter(dependencies=[Depends(public)], tags=["Phản ánh của người dân"])
 
 
 @router.get("/api/reports/{code}", responses={404: {"description": "Không có mã này"}})
-def followed(request: Request, code: str) -> JSONResponse:
+async def followed(request: Request, code: str) -> JSONResponse:
     """Where a report stands, for whoever holds its receipt."""
-    found = _view(request, code, rendering.language_of(request))
+    found = await _view(request, code, rendering.language_of(request))
     return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
 
-def _view(request: Request, typed: str, language: str) -> dict[str, Any]:
-    context = node_of(request)
-    slow_down(request, "lookup", settings_of(context).lookups_per_minute)
-    viewer = tracking.Viewer(context, translator(language))
-    code = _known_form(typed)
-    return context.database.read(lambda session: tracking.view(session, viewer, code))
+async def _view(request: Request, typed: str, language: str) -> dict[str, Any]:
+    take_turn_to_look(request)
+    return await counter_of(request).view(_known_form(typed), language)
 
 
 def _known_form(typed: str) -> str:
@@ -55,10 +51,16 @@ def _ask_page(request: Request, typed: str, error: NodeError | None = None) -> R
                 "chữ O đọc là số 0, chữ I đọc là số 1."
             ),
         }
+    elif isinstance(error, Unavailable):
+        problem = {"title": say(NOT_NOW), "detail": say(NOT_NOW_MORE)}
     elif error is not None:
         problem = {"title": say(error.title), "detail": say(error.detail)}
     status = int(error.status) if error else 200
-    return page("track.html", node_of(request), language, status=status, values={"problem": problem, "typed": typed})
+    return page("track.html", facts_of(request), language, status=status, values={"problem": problem, "typed": typed})
+
+
+NOT_NOW = "Chưa xem được"
+NOT_NOW_MORE = "Máy chủ của trung tâm đang tạm dừng. Phản ánh đã ghi nhận vẫn được giữ; hãy thử lại sau ít phút."
 
 
 @router.get("/track", response_class=Response)
@@ -74,67 +76,65 @@ def ask(request: Request, code: str = "") -> Response:
 
 
 @router.get("/track/{code}", response_class=Response)
-def track(request: Request, code: str, sent: bool = False) -> Response:
+async def track(request: Request, code: str, sent: bool = False) -> Response:
     """The page that shows where a report stands."""
     language = rendering.language_of(request)
     try:
-        found = _view(request, code, language)
-    except (NotFound, TooMany) as error:
+        found = await _view(request, code, language)
+    except (NotFound, TooMany, Unavailable) as error:
         return _ask_page(request, code[:40], error)
     values = {"report": found, "sent": sent, "ratings": RATINGS}
-    return page("report.html", node_of(request), language, values=values)
+    return page("report.html", facts_of(request), language, values=values)
 
 
 @router.post("/api/reports/{code}/rating", responses=PROBLEMS)
 async def rating(request: Request, code: str) -> Response:
     """The reporter's word on the result: satisfied, accepted, unsatisfied."""
-    sent = await _small_form(request)
-    context = node_of(request)
+    sent, counter = await _small_form(request), counter_of(request)
     return await _after(
         request,
         sent,
         code,
-        lambda session, known: tracking.rate(session, context, known, sent.field("rating"), sent.field("comment")),
+        lambda known, language: counter.rate(known, language, sent.field("rating"), sent.field("comment")),
     )
 
 
 @router.post("/api/reports/{code}/reopening", responses=PROBLEMS)
 async def reopening(request: Request, code: str) -> Response:
     """Open a report again that is not solved, with the reason."""
-    sent = await _small_form(request)
-    context = node_of(request)
+    sent, counter = await _small_form(request), counter_of(request)
     return await _after(
-        request, sent, code, lambda session, known: tracking.reopen(session, context, known, sent.field("reason"))
+        request, sent, code, lambda known, language: counter.reopen(known, language, sent.field("reason"))
     )
 
 
 async def _small_form(request: Request) -> intake.Sent:
-    slow_down(request, "lookup", settings_of(node_of(request)).lookups_per_minute)
-    return replace(await intake.read_form(request), photo=None)
+    take_turn_to_look(request)
+    within_s = settings_of(facts_of(request)).upload_s
+    return replace(await intake.read_in_time(request, within_s), photo=None)
 
 
-async def _after(request: Request, sent: intake.Sent, typed: str, step: Callable[[Session, str], None]) -> Response:
-    context = node_of(request)
+async def _after(
+    request: Request, sent: intake.Sent, typed: str, step: Callable[[str, str], Awaitable[None]]
+) -> Response:
     language = rendering.language_of(request, sent.field("lang"))
     code = _known_form(typed)
     english = "?lang=en" if language == "en" else ""
     try:
-        await run_in_threadpool(context.database.write, lambda session: step(session, code))
+        await step(code, language)
     except Conflict:
         if not wants_page(request):
             raise
     if wants_page(request):
         return RedirectResponse(f"{BASE}/track/{code}{english}", status_code=303)
-    viewer = tracking.Viewer(context, translator(language))
-    found = await run_in_threadpool(context.database.read, lambda session: tracking.view(session, viewer, code))
+    found = await counter_of(request).view(code, language)
     return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/published", response_class=Response)
-def published(request: Request) -> Response:
+async def published(request: Request) -> Response:
     """The page of the reports that were published, without anybody's identity."""
-    context = node_of(request)
     language = rendering.language_of(request)
-    slow_down(request, "lookup", settings_of(context).lookups_per_minute)
-    listed = context.database.read(lambda session: publication.published(session, context, translator(language)))
-    return page("published.html", context, language, values={"reports": listed})
+    take_turn_to_look(request)
+    listed = await counter_of(request).published(language)
+    return page("published.html", facts_of(request), language, values={"reports": listed})

@@ -1,18 +1,18 @@
 """What a stranger sends, bounded before it is parsed and checked before anything is kept."""
 
+import contextlib
 import errno
 import hashlib
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 
 import anyio
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message, Receive
 
 from modules.citizen import places
@@ -20,8 +20,8 @@ from modules.citizen.kinds import CATEGORIES, URGENCIES, Category, Urgency
 from modules.citizen.photo import Darkroom, Photo, PhotoFault, PhotoRefused
 from modules.citizen.settings import CitizenSettings
 from modules.citizen.wording import tidy
-from node.context import NodeContext
 from node.errors import Invalid, NodeError, StorageFull, TooLarge, Unavailable
+from node.facts import Facts
 from node.incident.value import Place
 
 BODY_BYTES = 12 * 1024 * 1024
@@ -32,10 +32,21 @@ _DESCRIPTION = (5, 4000)
 _PLACE_LENGTH = 300
 _NAME_LENGTH = 120
 _PHONE_DIGITS = (8, 15)
-_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 
+PLACE_WITHIN_S = 20.0
+CROWDED = "Chưa ghi nhận: đang có quá nhiều người gửi cùng lúc. Hãy thử lại sau ít phút."
+
 Say = Callable[[str], str]
+
+
+class TooSlow(NodeError):  # noqa: N818 - named like the errors of node/errors.py
+    """What was announced did not arrive in time."""
+
+    status = 408
+    code = "too_slow"
+    title = "Chưa ghi nhận: gửi quá lâu"
 
 
 class UnsupportedMedia(NodeError):  # noqa: N818 - named like the errors of node/errors.py
@@ -52,10 +63,15 @@ class Sent:
 
     fields: Mapping[str, str]
     photo: bytes | None = None
+    photo_hash: bytes | None = None
 
     def field(self, name: str) -> str:
         """The value of a field, tidied; empty if it was not sent."""
         return tidy(self.fields.get(name, ""))
+
+    def hash_of_photo(self) -> bytes:
+        """The SHA-256 of the photograph as it was sent, also where only its copy was handed on."""
+        return self.photo_hash or hashlib.sha256(self.photo or b"").digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,34 +91,40 @@ class Draft:
     phone: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Intake:
-    """The counters of one running node: how many are being received, how many photographs decoded."""
+    """The limits of one running process: how many are being received, how many photographs decoded."""
 
     darkroom: Darkroom
-    uploads_at_once: int
+    upload_places: anyio.CapacityLimiter
+    uploads_waiting: int
     photo_places: anyio.CapacityLimiter
-    uploads: int = field(default=0)
 
     @staticmethod
     def of(settings: CitizenSettings) -> "Intake":
         """Make the counters with the limits that are set."""
         return Intake(
             darkroom=Darkroom(places=settings.photos_at_once),
-            uploads_at_once=settings.uploads_at_once,
+            upload_places=anyio.CapacityLimiter(settings.uploads_at_once),
+            uploads_waiting=settings.uploads_waiting,
             photo_places=anyio.CapacityLimiter(settings.photos_at_once),
         )
 
-    def __enter__(self) -> Self:
-        """Take a place among the uploads; raises Unavailable if there is none."""
-        if self.uploads >= self.uploads_at_once:
-            raise Unavailable("Chưa ghi nhận: đang có quá nhiều người gửi cùng lúc. Hãy thử lại sau ít phút.")
-        self.uploads += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the place back."""
-        self.uploads -= 1
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Have a place among the uploads, waiting for one if few others do; raises Unavailable, and nothing is read."""
+        places = self.upload_places
+        if places.available_tokens < 1 and places.statistics().tasks_waiting >= self.uploads_waiting:
+            raise Unavailable(CROWDED)
+        try:
+            with anyio.fail_after(PLACE_WITHIN_S):
+                await places.acquire()
+        except TimeoutError:
+            raise Unavailable(CROWDED) from None
+        try:
+            yield
+        finally:
+            places.release()
 
 
 class _BodyTooLarge(Exception):  # noqa: N818 - an end of reading, not a fault of ours
@@ -133,6 +155,21 @@ async def _drain(request: Request) -> None:
             return
 
 
+class _InMemory(MultiPartParser):
+    """Keeps what it reads in memory: strangers' photographs touch no disk before they are re-encoded."""
+
+    spool_max_size = BODY_BYTES
+
+
+async def read_in_time(request: Request, within_s: float) -> Sent:
+    """Read a submission that arrives within the time given; raises TooSlow, and what `read_form` raises."""
+    try:
+        with anyio.fail_after(within_s):
+            return await read_form(request)
+    except TimeoutError:
+        raise TooSlow("Nội dung gửi lên quá lâu nên chưa được ghi nhận. Hãy thử lại khi mạng tốt hơn.") from None
+
+
 async def read_form(request: Request) -> Sent:
     """Read a submission of at most 12 MiB; raises TooLarge, UnsupportedMedia, Invalid or StorageFull."""
     if not request.headers.get("content-type", "").lower().startswith(_FORM_TYPES):
@@ -158,7 +195,14 @@ async def read_form(request: Request) -> Sent:
 
 
 async def _parse(request: Request) -> Sent:
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES) as form:
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        parser = _InMemory(
+            request.headers, request.stream(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES
+        )
+        form = await parser.parse()
+    else:
+        form = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_FIELD_BYTES)
+    try:
         fields: dict[str, str] = {}
         photo: bytes | None = None
         for name, value in form.multi_items():
@@ -168,9 +212,11 @@ async def _parse(request: Request) -> Sent:
             else:
                 fields[name] = value
         return Sent(fields, photo)
+    finally:
+        await form.close()
 
 
-def check(sent: Sent, context: NodeContext, say: Say) -> Draft:
+def check(sent: Sent, context: Facts, say: Say) -> Draft:
     """Return the report if it is complete; raises Invalid that names every field at fault and what to do."""
     errors: list[dict[str, str]] = []
 
@@ -192,7 +238,7 @@ def check(sent: Sent, context: NodeContext, say: Say) -> Draft:
     whereabouts = _whereabouts(sent, place, context, fault, say)
     _lengths(sent, fault, say)
     key = sent.fields.get("key", "")
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         fault("key", say("Thiếu khóa gửi. Hãy tải lại trang."))
     if errors or category is None or urgency is None or whereabouts is None:
         raise Invalid(say("Chưa ghi nhận. Hãy sửa những chỗ được chỉ ra rồi gửi lại."), errors=errors)
@@ -232,7 +278,7 @@ def _place(sent: Sent, fault: Callable[[str, str], None], say: Say) -> tuple[Pla
 
 
 def _whereabouts(
-    sent: Sent, place: Place | None, context: NodeContext, fault: Callable[[str, str], None], say: Say
+    sent: Sent, place: Place | None, context: Facts, fault: Callable[[str, str], None], say: Say
 ) -> places.Whereabouts | None:
     on = context.territory.local_date(context.clock.now())
     if place is not None:
@@ -267,7 +313,7 @@ def _digest(sent: Sent) -> bytes:
     for name in sorted(set(sent.fields) - {"key", "lang"}):
         for text in (name, sent.field(name)):
             total.update(hashlib.sha256(text.encode()).digest())
-    total.update(hashlib.sha256(sent.photo or b"").digest())
+    total.update(sent.hash_of_photo())
     return total.digest()
 
 

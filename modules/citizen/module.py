@@ -1,6 +1,6 @@
 """What the citizen module adds to a node."""
 
-from modules.citizen import astray, desk, follow, readings, reports, retention, routes
+from modules.citizen import astray, desk, follow, readings, reports, retention, routes, taking
 from modules.citizen.kinds import CATEGORIES
 from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
@@ -10,7 +10,9 @@ from node.role import Permission
 
 MODULE = Module(
     name=NAME,
-    routers=(routes.router, follow.router, desk.router, astray.router),
+    routers=(desk.router,),
+    public=(routes.router, follow.router, astray.router),
+    counter=(taking.router,),
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
     indicators=readings.SOURCES,

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from modules.citizen.texts import LANGUAGES, translator
-from node.context import NodeContext
 from node.errors import NotFound
+from node.facts import Facts
 from node.territory import LOCAL_ZONE
 
 BASE = "/modules/citizen"
@@ -63,9 +63,7 @@ def language_of(request: Request, sent: str = "") -> str:
     return asked if asked in LANGUAGES else LANGUAGES[0]
 
 
-def page(
-    name: str, context: NodeContext, language: str, *, status: int = 200, values: Mapping[str, object]
-) -> HTMLResponse:
+def page(name: str, context: Facts, language: str, *, status: int = 200, values: Mapping[str, object]) -> HTMLResponse:
     """One page, with the headers that every page has."""
     body = _pages.get_template(name).render(
         _=translator(language),

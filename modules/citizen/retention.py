@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from modules.citizen.settings import NAME, CitizenSettings
+from modules.citizen.settings import settings_of
 from modules.citizen.tables import report as report_table
 from node import audit
 from node.context import NodeContext
@@ -16,8 +16,7 @@ ACTOR = "citizen.retention"
 
 def erase_identities(session: Session, context: NodeContext) -> int:
     """Delete the identities that are older than allowed, a bounded number of them; return how many."""
-    settings = context.module_settings.get(NAME)
-    days = (settings if isinstance(settings, CitizenSettings) else CitizenSettings()).identity_days
+    days = settings_of(context).identity_days
     now = context.clock.now()
     query = (
         select(report_table.c.incident_id, report_table.c.recorded_at)

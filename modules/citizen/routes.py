@@ -1,22 +1,30 @@
 """What anybody may ask of this centre without signing in: the form, where a position lies, and sending a report."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
-from modules.citizen import intake, places, rendering, reports, tracking
-from modules.citizen.asking import PROBLEMS, node_of, settings_of, slow_down, wants_page
+from modules.citizen import intake, places, rendering
+from modules.citizen.asking import (
+    PROBLEMS,
+    counter_of,
+    facts_of,
+    take_turn_to_look,
+    take_turn_to_report,
+    wants_page,
+)
+from modules.citizen.counter import Said
 from modules.citizen.kinds import CATEGORIES, EMERGENCY_NUMBERS, URGENCIES
 from modules.citizen.rendering import BASE, page
+from modules.citizen.settings import settings_of
 from modules.citizen.texts import LANGUAGES, translator
 from node.access import public
-from node.context import NodeContext
-from node.errors import NodeError
+from node.errors import NodeError, Unavailable
+from node.facts import Facts
 
 router = APIRouter(dependencies=[Depends(public)], tags=["Phản ánh của người dân"])
 
@@ -24,6 +32,7 @@ _TEXT_FIELDS = (
     *("key", "category", "urgency", "description", "lat", "lon", "accuracy_m"),
     *("area_code", "place", "name", "phone", "lang"),
 )
+_LATER = {429, 503, 507}
 _FORM_SCHEMA = {
     "requestBody": {
         "required": True,
@@ -48,18 +57,13 @@ _FORM_SCHEMA = {
 def _intake_of(request: Request) -> intake.Intake:
     state = request.app.state
     if not hasattr(state, "citizen_intake"):
-        state.citizen_intake = intake.Intake.of(settings_of(state.node))
+        state.citizen_intake = intake.Intake.of(settings_of(facts_of(request)))
     counters: intake.Intake = state.citizen_intake
     return counters
 
 
 def _form_page(
-    context: NodeContext,
-    language: str,
-    *,
-    values: Mapping[str, str] | None = None,
-    problem: Mapping[str, Any] | None = None,
-    status: int = 200,
+    context: Facts, language: str, *, values: Mapping[str, str] | None = None, refused: NodeError | None = None
 ) -> Response:
     say = translator(language)
     on = context.territory.local_date(context.clock.now())
@@ -69,7 +73,7 @@ def _form_page(
         "lý do và được lưu vết. Tự động xóa sau {days} ngày."
     ).format(days=settings_of(context).identity_days)
     shown = {
-        "key": context.random(16).hex(),
+        "key": _key_again(kept, refused) or context.random(16).hex(),
         "emergency_numbers": EMERGENCY_NUMBERS,
         "categories": CATEGORIES.values(),
         "urgencies": URGENCIES.values(),
@@ -77,9 +81,19 @@ def _form_page(
         "own_area": context.centre.area_code,
         "privacy": privacy,
         "values": kept,
-        "problem": _told(problem, say) if problem else None,
+        "problem": _told(refused.problem(), say) if refused else None,
     }
-    return page("form.html", context, language, status=status, values=shown)
+    status = int(refused.status) if refused else 200
+    answer = page("form.html", context, language, status=status, values=shown)
+    if status in _LATER:
+        answer.headers["Retry-After"] = "30"
+    return answer
+
+
+def _key_again(kept: Mapping[str, str], refused: NodeError | None) -> str:
+    """The key of a submission that may have been recorded all the same: sent again, it is the same report."""
+    is_unknown = isinstance(refused, Unavailable) and intake.KEY.fullmatch(kept["key"])
+    return kept["key"] if is_unknown else ""
 
 
 def _told(problem: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def _told(problem: Mapping[str, Any], say: Callable[[str], str]) -> dict[str, An
 @router.get("/", response_class=Response)
 def form(request: Request) -> Response:
     """The page on which a citizen reports."""
-    return _form_page(node_of(request), rendering.language_of(request))
+    return _form_page(facts_of(request), rendering.language_of(request))
 
 
 @router.get("/static/{name}", response_class=Response)
@@ -113,8 +127,8 @@ def locate(
     lon: Annotated[float, Query(ge=-180, le=180)],
 ) -> dict[str, Any]:
     """In which commune a position lies, and whether this centre answers for it."""
-    context = node_of(request)
-    slow_down(request, "lookup", settings_of(context).lookups_per_minute)
+    context = facts_of(request)
+    take_turn_to_look(request)
     say = translator(rendering.language_of(request))
     on = context.territory.local_date(context.clock.now())
     found = places.locate(context.territory, context.centre, lat, lon, on)
@@ -143,51 +157,40 @@ def locate(
 )
 async def send(request: Request) -> Response:
     """Record a report; 201 says that it is committed. The same key again gives the same code (200)."""
-    context = node_of(request)
+    facts = facts_of(request)
     sent = intake.Sent({})
     try:
-        slow_down(request, "report", settings_of(context).reports_per_minute)
-        with _intake_of(request) as counters:
-            sent = await intake.read_form(request)
-            recorded = await _record(context, counters, sent)
+        take_turn_to_report(request)
+        limits = _intake_of(request)
+        async with limits.place():
+            sent = await intake.read_in_time(request, settings_of(facts).upload_s)
+            said = await _record(request, limits, sent)
     except NodeError as error:
         if not wants_page(request):
             raise
         language = rendering.language_of(request, sent.field("lang"))
-        return _form_page(context, language, values=sent.fields, problem=error.problem(), status=int(error.status))
+        return _form_page(facts, language, values=sent.fields, refused=error)
     language = rendering.language_of(request, sent.field("lang"))
     if wants_page(request):
         english = "&lang=en" if language == "en" else ""
-        return RedirectResponse(f"{BASE}/track/{recorded.code}?sent=1{english}", status_code=303)
-    viewer = tracking.Viewer(context, translator(language))
-    body = {
-        "code": recorded.code,
-        "track_url": f"{BASE}/track/{recorded.code}",
-        "recorded_at": recorded.recorded_at.isoformat(),
-        "incident_id": recorded.incident_id,
-        "category": recorded.category,
-        "area_code": recorded.place_area_code,
-        "complaint": recorded.complaint,
-        "note": tracking.note(viewer, recorded.area_code, recorded.place_area_code, recorded.recorded_at),
-    }
-    return JSONResponse(body, status_code=200 if recorded.again else 201, headers={"Cache-Control": "no-store"})
+        return RedirectResponse(f"{BASE}/track/{said.code}?sent=1{english}", status_code=303)
+    body = asdict(said)
+    status = 200 if body.pop("again") else 201
+    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-async def _record(context: NodeContext, counters: intake.Intake, sent: intake.Sent) -> reports.Recorded:
+async def _record(request: Request, limits: intake.Intake, sent: intake.Sent) -> Said:
     """Check, develop the photograph and keep; what was kept before under the same key is found first."""
-    say = translator(sent.field("lang") if sent.field("lang") in LANGUAGES else LANGUAGES[0])
-    draft = intake.check(sent, context, say)
-    known = await run_in_threadpool(context.database.read, lambda session: reports.find_by_key(session, draft))
+    counter = counter_of(request)
+    language = sent.field("lang") if sent.field("lang") in LANGUAGES else LANGUAGES[0]
+    say = translator(language)
+    intake.check(sent, facts_of(request), say)
+    if sent.photo is None:
+        return await counter.keep(sent, None, language)
+    known = await counter.known(sent, language)
     if known is not None:
         return known
-    photo = None
-    if sent.photo is not None:
-        photo = await anyio.to_thread.run_sync(
-            intake.develop, counters, sent.photo, say, limiter=counters.photo_places, abandon_on_cancel=False
-        )
-    is_grave = draft.category.kind.rises(draft.urgency.severity)  # such a report still finds room on a full disk
-
-    def step(session: Session) -> reports.Recorded:
-        return reports.keep(session, context, draft, photo)
-
-    return await run_in_threadpool(lambda: context.database.write(step, urgent=is_grave))
+    photo = await anyio.to_thread.run_sync(
+        intake.develop, limits, sent.photo, say, limiter=limits.photo_places, abandon_on_cancel=False
+    )
+    return await counter.keep(sent, photo, language)

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from node.facts import Facts
+
 NAME = "citizen"
 
 
@@ -15,5 +17,15 @@ class CitizenSettings(BaseModel):
     )
     reports_per_minute: int = Field(default=60, ge=1, le=100_000, description="Reports a minute from one address.")
     lookups_per_minute: int = Field(default=120, ge=1, le=100_000, description="Look-ups a minute from one address.")
+    all_reports_per_s: int = Field(default=20, ge=1, le=10_000, description="Reports a second from all addresses.")
+    all_lookups_per_s: int = Field(default=100, ge=1, le=10_000, description="Look-ups a second from all addresses.")
     uploads_at_once: int = Field(default=24, ge=1, le=500, description="Reports being received at the same time.")
+    uploads_waiting: int = Field(default=200, ge=0, le=10_000, description="Reports that may wait to be received.")
+    upload_s: float = Field(default=120.0, gt=0, le=900, description="Seconds within which a report must have arrived.")
     photos_at_once: int = Field(default=2, ge=1, le=32, description="Photographs being decoded at the same time.")
+
+
+def settings_of(facts: Facts) -> CitizenSettings:
+    """The section [modules.citizen] of the settings."""
+    settings = facts.module_settings.get(NAME)
+    return settings if isinstance(settings, CitizenSettings) else CitizenSettings()

@@ -162,6 +162,29 @@ ENGLISH = {
     "Dữ liệu quá lớn": "Too large",
     "Không nhận loại dữ liệu này": "This kind of file is not taken",
     "Quá nhiều yêu cầu": "Too many requests",
+    "Nhận qua đường vòng": "Received past the centre above",
+    "Chưa ghi nhận: đang có quá nhiều người gửi cùng lúc. Hãy thử lại sau ít phút.": (
+        "Not recorded: too many people are sending at the same time. Please try again in a few minutes."
+    ),
+    "Chưa nhận: rất nhiều người đang gửi cùng lúc. Hãy chờ một phút rồi thử lại.": (
+        "Not taken: very many people are sending at the same time. Please wait a minute and try again."
+    ),
+    "Chưa ghi nhận: máy chủ của trung tâm đang tạm dừng. Hãy thử lại sau ít phút; nội dung bạn nhập vẫn còn.": (
+        "Not recorded: the centre's server is out of service. Try again in a few minutes; what you typed is still here."
+    ),
+    "Chưa rõ đã ghi nhận hay chưa: máy chủ của trung tâm không kịp trả lời. Hãy gửi lại; cùng một phản ánh gửi lại "
+    "không bị ghi hai lần.": (
+        "It is not known whether this was recorded: the centre's server did not answer in time. Send it again; the "
+        "same report sent again is not recorded twice."
+    ),
+    "Chưa ghi nhận: gửi quá lâu": "Not recorded: it took too long",
+    "Nội dung gửi lên quá lâu nên chưa được ghi nhận. Hãy thử lại khi mạng tốt hơn.": (
+        "What you sent took too long to arrive and was not recorded. Try again with a better connection."
+    ),
+    "Chưa xem được": "Not available now",
+    "Máy chủ của trung tâm đang tạm dừng. Phản ánh đã ghi nhận vẫn được giữ; hãy thử lại sau ít phút.": (
+        "The centre's server is out of service. Reports that were recorded are kept; try again in a few minutes."
+    ),
     "Chưa ghi nhận: hết dung lượng lưu trữ": "Not recorded: the centre's storage is full",
     "Chưa ghi nhận: hệ thống tạm thời không đáp ứng": "Not recorded: the system does not answer for the moment",
     "Không thực hiện được ở trạng thái hiện tại": "Not possible at present",

@@ -116,7 +116,7 @@ class CitizenCentre:
         self.app = FastAPI()
         problem.install(self.app)
         self.app.state.node = self.context
-        for router in MODULE.routers:
+        for router in (*MODULE.routers, *MODULE.public):
             self.app.include_router(router, prefix=BASE)
 
     def __enter__(self):

@@ -321,18 +321,24 @@ def test_too_many_reports_from_one_address_are_slowed_down(centre, citizen):
     assert centre.send(citizen).status_code == 201
 
 
-def test_no_more_uploads_at_once_than_set(centre, citizen):
-    from modules.citizen.intake import Intake
-
+def test_no_more_uploads_at_once_than_set_and_waiting(centre, citizen):
+    centre.changed(uploads_at_once=1, uploads_waiting=0)
     centre.send(citizen)
-    counters = centre.app.state.citizen_intake
-    assert isinstance(counters, Intake)
-    counters.uploads = counters.uploads_at_once
+    limits = centre.app.state.citizen_intake
+    limits.upload_places.total_tokens = 0
     answer = centre.send(citizen)
-    assert answer.status_code == 503
-    counters.uploads = 0
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    limits.upload_places.total_tokens = 1
     assert centre.send(citizen).status_code == 201
-    assert counters.uploads == 0
+
+
+def test_all_addresses_together_have_a_quota_too(centre, citizen):
+    centre.changed(all_reports_per_s=1)
+    answers = [citizen.post(f"{BASE}/api/reports", data=form(), files={"x": ("", b"")}, headers=JSON) for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [201] * 5 + [429] * 2
+    assert "rất nhiều người" in answers[-1].json()["detail"]
+    centre.clock.advance(1)
+    assert centre.send(citizen).status_code == 201
 
 
 def test_text_is_kept_composed_and_without_invisible_signs(centre, citizen):
