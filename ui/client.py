@@ -71,6 +71,23 @@ class Client:
         body = {**fields, "name": name, "version": version}
         return self._object("POST", f"/api/v1/incidents/{_segment(incident_id)}/actions", body=body)
 
+    def originals(self, incident_id: str) -> list[Json]:
+        """The originals of an incident's photographs, and how it stands with each."""
+        return _items(self._ask("GET", f"/api/v1/incidents/{_segment(incident_id)}/originals"), "items")
+
+    def fetch_original(self, incident_id: str, digest: str, reason: str) -> None:
+        """Have an original brought from below."""
+        self._ask("POST", f"{_original(incident_id, digest)}/fetch", body={"reason": reason})
+
+    def cancel_original(self, incident_id: str, digest: str) -> None:
+        """Stop bringing it."""
+        self._ask("POST", f"{_original(incident_id, digest)}/cancel", body={})
+
+    def original(self, incident_id: str, digest: str) -> tuple[bytes, str]:
+        """The bytes of an original that is here, and what they are."""
+        answer = self._accepted(self._send("GET", f"{_original(incident_id, digest)}/content"))
+        return answer.content, answer.headers.get("content-type", "application/octet-stream")
+
     def health(self) -> Json:
         """How the node itself is: links, certificates, disk, jobs, each with its state."""
         return self._object("GET", "/api/v1/health")
@@ -147,6 +164,10 @@ def _items(answer: object, name: str) -> list[Json]:
 
 def _query(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _original(incident_id: str, digest: str) -> str:
+    return f"/api/v1/incidents/{_segment(incident_id)}/originals/{_segment(digest)}"
 
 
 def _module_path(name: str, path: str) -> str:

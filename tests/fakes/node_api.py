@@ -35,6 +35,8 @@ class FakeNode:
         self.requests = []
         self.uploads = []
         self.acts = []
+        self.originals = {}
+        self.original = (PIXEL, "image/png")
         self.ticking = True
         self.modules = node_facts.MODULES
         self.refuse_sockets = False
@@ -143,6 +145,9 @@ class FakeNode:
         add("GET", "/api/v1/incidents/{id}", self._incident)
         add("GET", "/api/v1/incidents/{id}/thumbnail", self._thumbnail)
         add("POST", "/api/v1/incidents/{id}/actions", self._act)
+        add("GET", "/api/v1/incidents/{id}/originals", self._originals)
+        add("POST", "/api/v1/incidents/{id}/originals/{digest}/{act}", self._originals)
+        add("GET", "/api/v1/incidents/{id}/originals/{digest}/content", self._original)
         add("GET", "/api/v1/situation", self._situation)
         add("GET", "/api/v1/health", self._health)
         add("GET", "/api/v1/links", self._links)
@@ -229,6 +234,23 @@ class FakeNode:
         if refusal is None and (one is None or not one["has_thumbnail"]):
             refusal = problem(404, "not_found", "Không tìm thấy")
         return refusal or web.Response(body=one.get("photo", PIXEL), content_type="image/png")
+
+    async def _originals(self, request):
+        """What `originals` holds for the incident; to fetch or cancel moves it there, and what follows a test does."""
+        principal, refusal = self._need(request, "incident.read")
+        if refusal:
+            return refusal
+        one = request.match_info["id"]
+        if request.method == "POST":
+            act = request.match_info["act"]
+            self.acts.append((one, principal["username"], {"name": act, **await request.json()}))
+            state = {"fetch": "coming", "cancel": "elsewhere"}[act]
+            self.originals[one] = [{**item, "state": state} for item in self.originals[one]]
+        return web.json_response({"items": self.originals.get(one, [])})
+
+    async def _original(self, request):
+        _, refusal = self._need(request, "incident.read")
+        return refusal or web.Response(body=self.original[0], content_type=self.original[1])
 
     async def _act(self, request):
         principal, refusal = self._need(request, "incident.act")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui import session
 from ui.client import Json, RefusedError
-from ui.screens import acting
+from ui.screens import acting, originals
 from ui.widgets.live import live
 from ui.widgets.plain import plain
 
@@ -107,6 +107,7 @@ def _one(chosen: str) -> None:
         st.rerun()
     _buttons(view)
     live("story", key=f"story-{chosen}", incident=view)
+    originals.show(chosen)
     acting.show_pending(chosen)
 
 
