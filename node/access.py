@@ -5,6 +5,7 @@ logged and kept in the audit. A request that changes something and comes with th
 """
 
 import contextlib
+import hmac
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from starlette.requests import HTTPConnection
 
 from node import audit, login
 from node.clock import Clock
-from node.errors import Forbidden, NotFound, Unauthenticated
+from node.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from node.role import PERMISSION_TITLES, PERMISSIONS, ROLE_TITLES, Permission, Principal, Role
 from node.territory import Territory
 
@@ -44,6 +45,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+SESSION_KEY, FACTOR_KEY = "session.key", "factor.key"
+_LOST = {SESSION_KEY: "everybody signs in again", FACTOR_KEY: "every telephone must be set up again"}
+_UNATTENDED = "lt-unattended"  # a header of our own screens: they ask by themselves, nobody touched anything
+_NOTED_S = 60.0
 _ALGORITHM = "HS256"
 _CLAIMS = ["exp", "iat", "aud", "sub", "jti"]
 _SECRET_BYTES = 32
@@ -76,6 +81,14 @@ class SessionTokens:
         self._clock = clock
         self.cookie = f"lt_{node_name.removeprefix('n-')[:8]}"
 
+    def form_token(self, binding: str) -> str:
+        """Make what a form must carry back: worth something with this cookie or session only."""
+        return hmac.digest(self._secret, f"form\n{self._audience}\n{binding}".encode(), "sha256").hex()
+
+    def is_form_token(self, binding: str, token: str) -> bool:
+        """Say whether a form was made for this cookie or session."""
+        return hmac.compare_digest(self.form_token(binding).encode(), token.encode())
+
     def sign(self, *, username: str, jti: str, expires_at: datetime) -> str:
         """Make the token of a session that is open."""
         claims = {"sub": username, "jti": jti, "aud": self._audience, "iss": self._audience}
@@ -103,27 +116,32 @@ class SessionTokens:
 
 
 def session_secret(folder: Path, random: Callable[[int], bytes]) -> bytes:
-    """Read `session.key` of the keys' folder, made 0600 when it is absent; refuse one that others may read."""
-    file = folder / "session.key"
+    """Give the key that signs sessions."""
+    return secret_file(folder, SESSION_KEY, random)
+
+
+def secret_file(folder: Path, name: str, random: Callable[[int], bytes]) -> bytes:
+    """Read a key of the keys' folder, made 0600 when it is absent; refuse one that others may read."""
+    file = folder / name
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as out:
             out.write(random(_SECRET_BYTES))
-    problem = session_key_problem(folder)
+    problem = session_key_problem(folder, name)
     if problem:
         raise KeyFileError(problem)
     return file.read_bytes()
 
 
-def session_key_problem(folder: Path) -> str | None:
-    """Say what is wrong with an existing session key; one that is absent will be made and is fine."""
-    file = folder / "session.key"
+def session_key_problem(folder: Path, name: str = SESSION_KEY) -> str | None:
+    """Say what is wrong with an existing key; one that is absent will be made and is fine."""
+    file = folder / name
     if not file.exists():
         return None
     if file.stat().st_mode & 0o077:
         return f"others may read {file}; close it: chmod 600 {file}"
     if file.stat().st_size < _SECRET_BYTES:
-        return f"{file} is too short; remove it, and everybody signs in again"
+        return f"{file} is too short; remove it, and {_LOST[name]}"
     return None
 
 
@@ -148,16 +166,37 @@ def principal_of(connection: HTTPConnection) -> Principal:
         raise Unauthenticated("cần đăng nhập")
     try:
         check_origin(connection)
-        return _holder(context, context.tokens.verify(token))
+        claims = context.tokens.verify(token)
+        found = _holder(context, claims)
     except (Unauthenticated, Forbidden) as error:
         _refused(connection, "-", error.detail)
         raise
+    if _is_use(connection):
+        _note_use(context, claims.jti)
+    return found
+
+
+def _is_use(connection: HTTPConnection) -> bool:
+    """Whether a person is behind this; a live screen counts as one if the settings say so."""
+    if connection.scope["type"] == "websocket" or _UNATTENDED in connection.headers:
+        watching: bool = connection.app.state.node.settings.accounts.watching_is_use
+        return watching and connection.headers.get(_UNATTENDED) != "proxy"
+    return True
+
+
+def _note_use(context: "NodeContext", jti: str) -> None:
+    """Keep the time, at most once a minute; a session that nobody uses ends."""
+    apart_s = min(_NOTED_S, context.settings.accounts.idle.total_seconds() / 4)
+    if context.pace.allow(f"seen:{jti}", 1, apart_s):
+        now = context.clock.now()
+        with contextlib.suppress(Unavailable):  # a database that is overloaded has more urgent things to keep
+            context.database.submit(lambda session: login.see(session, jti, now))
 
 
 def _holder(context: "NodeContext", claims: Claims) -> Principal:
-    now = context.clock.now()
+    now, idle = context.clock.now(), context.settings.accounts.idle
     found = context.database.read(
-        lambda session: login.principal(session, jti=claims.jti, username=claims.username, now=now)
+        lambda session: login.principal(session, jti=claims.jti, username=claims.username, now=now, idle=idle)
     )
     if found is None:
         raise Unauthenticated("phiên đăng nhập đã kết thúc")

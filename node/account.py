@@ -1,30 +1,25 @@
-"""Accounts of a centre's people: argon2id, a lockout after failures, and nothing that tells whether a name exists."""
+"""Accounts of a centre's people: given out, scoped, locked after failures, closed; one administrator always remains."""
 
 import re
-import threading
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from node import audit
 from node.errors import Conflict, Invalid, NotFound
 from node.login import end_all
+from node.password import LONGEST_PASSWORD, hash_password, is_password
 from node.role import Role
 from node.tables import account
 
+__all__ = ["LONGEST_PASSWORD", "Account", "hash_password", "is_password"]
+
 ALLOWED_FAILURES = 30  # from all addresses together; one address alone is stopped long before (node/api/session.py)
 LOCKED_FOR = timedelta(minutes=15)
-SHORTEST_PASSWORD = 8
-LONGEST_PASSWORD = 200
-
-_hasher = PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1)
-# the hash of a forgotten random password: comparing with it spends the same time on a name that nobody has
-_NOBODY = "$argon2id$v=19$m=32768,t=2,p=1$vcp0Q6/oykGdMCwgRSz3yQ$HVPFHFCTsn6ltkzDmgKI7wma5DcD9GIIIxkluNe51h0"
-_at_once = threading.BoundedSemaphore(2)  # 32 MiB each: a flood of sign-ins must not take the memory of a mini-PC
+CODE_WEIGHT = 3  # a wrong code comes from somebody who knows the password: the tenth in a row closes the account
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
 
 
@@ -39,25 +34,8 @@ class Account:
     disabled: bool
     locked_until: datetime | None
     created_at: datetime
-
-
-def hash_password(username: str, password: str) -> str:
-    """Check the password's form and hash it; slow on purpose, so never inside a step of the writer."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise Invalid(f"mật khẩu cần từ {SHORTEST_PASSWORD} đến {LONGEST_PASSWORD} ký tự", errors=[_field("password")])
-    if password.casefold() == username.casefold():
-        raise Invalid("mật khẩu không được trùng tên đăng nhập", errors=[_field("password")])
-    with _at_once:
-        return _hasher.hash(password)
-
-
-def is_password(password_hash: str | None, password: str) -> bool:
-    """Compare; takes as long for a name that nobody has."""
-    with _at_once:
-        try:
-            return _hasher.verify(password_hash or _NOBODY, password[:LONGEST_PASSWORD]) and password_hash is not None
-        except (VerifyMismatchError, InvalidHashError):
-            return False
+    must_change: bool = False
+    failures: int = 0
 
 
 def add(
@@ -70,6 +48,7 @@ def add(
     password_hash: str,
     actor: str,
     now: datetime,
+    must_change: bool = False,
 ) -> Account:
     """Create an account; raise Invalid or Conflict."""
     if not _USERNAME.fullmatch(username):
@@ -79,7 +58,7 @@ def add(
     session.execute(
         insert(account).values(
             username=username,
-            display_name=display_name.strip()[:200] or username,
+            display_name=_readable(display_name) or username,
             role=role.value,
             area_code=area_code,
             password_hash=password_hash,
@@ -87,9 +66,10 @@ def add(
             disabled=False,
             created_at=now,
             password_at=now,
+            must_change=must_change,
         )
     )
-    detail = {"role": role.value, "area_code": area_code}
+    detail = {"role": role.value, "area_code": area_code, "one_time": must_change}
     audit.record(session, actor=actor, act="account.add", subject=username, detail=detail, now=now)
     return get(session, username)
 
@@ -107,25 +87,75 @@ def everyone(session: Session) -> tuple[Account, ...]:
     return tuple(_account(row) for row in session.execute(select(account).order_by(account.c.username)))
 
 
-def set_password(session: Session, username: str, password_hash: str, *, actor: str, now: datetime) -> Account:
-    """Replace the password, lift a lock, and end every session of that person."""
+def set_password(
+    session: Session,
+    username: str,
+    password_hash: str,
+    *,
+    actor: str,
+    now: datetime,
+    must_change: bool = False,
+    but: str = "",
+) -> Account:
+    """Replace the password, lift a lock, and end every session of that person but one that is named."""
     get(session, username)
-    values = {"password_hash": password_hash, "password_at": now, "failures": 0, "locked_until": None}
-    session.execute(update(account).where(account.c.username == username).values(**values))
-    end_all(session, username, now)
-    audit.record(session, actor=actor, act="account.password", subject=username, now=now)
+    values = {"password_hash": password_hash, "password_at": now, "must_change": must_change}
+    _set(session, username, **values, failures=0, locked_until=None)
+    end_all(session, username, now, but=but)
+    act = "account.reset" if must_change else "account.password"
+    audit.record(session, actor=actor, act=act, subject=username, now=now)
     return get(session, username)
 
 
 def set_disabled(session: Session, username: str, *, disabled: bool, actor: str, now: datetime) -> Account:
-    """Close an account and its sessions at once, or open it again."""
-    get(session, username)
-    session.execute(update(account).where(account.c.username == username).values(disabled=disabled))
+    """Close an account and its sessions at once, or open it again; the last administrator's stays open."""
     if disabled:
+        _keep_one_administrator(session, get(session, username))
         end_all(session, username, now)
+    get(session, username)
+    _set(session, username, disabled=disabled)
     act = "account.disable" if disabled else "account.enable"
     audit.record(session, actor=actor, act=act, subject=username, now=now)
     return get(session, username)
+
+
+def set_scope(
+    session: Session,
+    username: str,
+    *,
+    role: Role,
+    area_code: str | None,
+    display_name: str,
+    actor: str,
+    now: datetime,
+) -> Account:
+    """Say anew what somebody may do, where, and how the name reads; sessions with the former rights end."""
+    before = get(session, username)
+    if role is not Role.ADMIN:
+        _keep_one_administrator(session, before)
+    _set(session, username, role=role.value, area_code=area_code, display_name=_readable(display_name) or username)
+    if (before.role, before.area_code) != (role, area_code):
+        end_all(session, username, now)
+    was = {"role": before.role.value, "area_code": before.area_code}
+    detail = {"role": role.value, "area_code": area_code, "before": was}
+    audit.record(session, actor=actor, act="account.scope", subject=username, detail=detail, now=now)
+    return get(session, username)
+
+
+def unlock(session: Session, username: str, *, actor: str, now: datetime) -> Account:
+    """Lift a lock before its time, and forget the failures that led to it."""
+    get(session, username)
+    _set(session, username, failures=0, locked_until=None)
+    audit.record(session, actor=actor, act="account.unlock", subject=username, now=now)
+    return get(session, username)
+
+
+def is_expired(session: Session, username: str, *, now: datetime, one_time: timedelta) -> bool:
+    """Say whether the password is a one-time password whose time is over."""
+    row = session.execute(
+        select(account.c.must_change, account.c.password_at).where(account.c.username == username)
+    ).first()
+    return bool(row and row.must_change and row.password_at + one_time < now)
 
 
 def password_hash_of(session: Session, username: str) -> str | None:
@@ -133,27 +163,48 @@ def password_hash_of(session: Session, username: str) -> str | None:
     return session.scalar(select(account.c.password_hash).where(account.c.username == username))
 
 
-def note_failure(session: Session, username: str, now: datetime, address: str = "", *, counts: bool = True) -> None:
-    """Record a wrong password; the thirtieth in a row that counts closes the account for a quarter of an hour.
+def note_failure(
+    session: Session,
+    username: str,
+    now: datetime,
+    address: str = "",
+    *,
+    counts: bool = True,
+    weight: int = 1,
+    what: str = "password",
+) -> None:
+    """Record a wrong password or code; the thirtieth in a row that counts closes the account for a quarter of an hour.
 
     What is tried while it is closed neither counts nor keeps it closed for longer.
     """
     row = session.execute(select(account).where(account.c.username == username)).first()
-    detail = {"address": address}
+    detail = {"address": address, "what": what}
     audit.record(session, actor="-", act="login.refused", subject=username, detail=detail, now=now)
     if not counts or row is None or (row.locked_until and row.locked_until > now):
         return
-    failures = row.failures + 1
+    failures = row.failures + weight
     locked = failures >= ALLOWED_FAILURES
-    values = {"failures": 0 if locked else failures, "locked_until": now + LOCKED_FOR if locked else None}
-    session.execute(update(account).where(account.c.username == username).values(**values))
+    _set(session, username, failures=0 if locked else failures, locked_until=now + LOCKED_FOR if locked else None)
     if locked:
         audit.record(session, actor="system", act="account.lock", subject=username, now=now)
 
 
 def note_success(session: Session, username: str) -> None:
     """Forget earlier failures."""
-    session.execute(update(account).where(account.c.username == username).values(failures=0, locked_until=None))
+    _set(session, username, failures=0, locked_until=None)
+
+
+def _set(session: Session, username: str, **values: object) -> None:
+    session.execute(update(account).where(account.c.username == username).values(**values))
+
+
+def _keep_one_administrator(session: Session, one: Account) -> None:
+    """Refuse to take away the last account that can give out accounts."""
+    if one.role is not Role.ADMIN or one.disabled:
+        return
+    others = (account.c.role == Role.ADMIN.value, account.c.disabled.is_(False), account.c.username != one.username)
+    if not session.scalar(select(func.count()).select_from(account).where(*others)):
+        raise Conflict("đây là tài khoản quản trị cuối cùng, không thể khóa hoặc đổi vai trò")
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:
@@ -165,7 +216,14 @@ def _account(row: Row[tuple[object, ...]]) -> Account:
         disabled=row.disabled,
         locked_until=row.locked_until,
         created_at=row.created_at,
+        must_change=row.must_change,
+        failures=row.failures,
     )
+
+
+def _readable(name: str) -> str:
+    """Keep what can be seen: signs that control a terminal or turn the direction of a line are no part of a name."""
+    return "".join(one for one in unicodedata.normalize("NFC", name) if one.isprintable()).strip()[:200]
 
 
 def _field(name: str) -> dict[str, str]:

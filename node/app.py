@@ -12,7 +12,7 @@ from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
 from node import forgetting, inbound, links, presence, proof, receipts, restoration, timekeeping
-from node.access import SessionTokens, session_secret
+from node.access import FACTOR_KEY, SessionTokens, secret_file, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
 from node.api.node_health import metrics_application
@@ -28,6 +28,7 @@ from node.intake.counter import counter_application
 from node.job import Job, JobRunner, Round, on_writer
 from node.metrics import registry_of
 from node.pace import Pace
+from node.second_factor import FactorKey
 from node.settings import Settings
 from node.standing import own_centre
 from node.territory import Territory
@@ -71,6 +72,7 @@ class Node:
                 kinds={kind.code: kind for module in catalog.modules for kind in module.incident_kinds},
                 registry=registry,
                 tokens=SessionTokens(session_secret(settings.keys, random), self.keystore.name, clock),
+                factor_key=FactorKey(secret_file(settings.keys, FACTOR_KEY, random)),
                 pace=Pace(clock),
                 modules=catalog.modules,
                 module_settings=catalog.settings,

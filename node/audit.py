@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session
 
 from node.tables import audit
@@ -36,10 +36,45 @@ def record(
     session.execute(insert(audit).values(at=now, actor=actor[:100], act=act[:64], subject=subject[:200], detail=text))
 
 
-def recent(session: Session, *, limit: int = 100, before: int | None = None) -> tuple[Entry, ...]:
-    """Give the newest lines first, older than a position if one is named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for; what is empty is not asked for. An act that ends in a dot means all that begin so."""
+
+    actor: str = ""
+    act: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def recent(
+    session: Session, *, limit: int = 100, before: int | None = None, search: Search | None = None
+) -> tuple[Entry, ...]:
+    """Give the newest lines first that fit, older than a position if one is named."""
     query = select(audit).order_by(audit.c.position.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.position < before)
-    rows = session.execute(query)
+    rows = session.execute(query.where(*_fitting(search or Search())))
     return tuple(Entry(row.position, row.at, row.actor, row.act, row.subject, json.loads(row.detail)) for row in rows)
+
+
+def acts(session: Session) -> tuple[str, ...]:
+    """List the acts that occur."""
+    return tuple(session.scalars(select(audit.c.act).distinct().order_by(audit.c.act)))
+
+
+def _fitting(search: Search) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if search.actor:
+        found.append(audit.c.actor == search.actor)
+    if search.act.endswith("."):
+        found.append(audit.c.act.startswith(search.act, autoescape=True))
+    elif search.act:
+        found.append(audit.c.act == search.act)
+    if search.subject:
+        found.append(audit.c.subject == search.subject)
+    if search.since:
+        found.append(audit.c.at >= search.since)
+    if search.until:
+        found.append(audit.c.at < search.until)
+    return found

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from node.catalog import Manifest
     from node.incident.value import IncidentKind
     from node.module import Module
+    from node.second_factor import FactorKey
     from pki.registry import RegistryFile
 
 
@@ -43,6 +44,7 @@ class NodeContext:
     kinds: "Mapping[str, IncidentKind]" = field(default_factory=dict)
     registry: "RegistryFile"
     tokens: "SessionTokens"
+    factor_key: "FactorKey"
     pace: Pace
     definitions: Catalogue = field(default_factory=Catalogue)  # of indicators
     modules: "tuple[Module, ...]" = ()

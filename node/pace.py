@@ -33,3 +33,9 @@ class Pace:
         """Fill the key's bucket again."""
         with self._lock:
             self._buckets.pop(key, None)
+
+    def forget_ending(self, beginning: str, ending: str) -> None:
+        """Fill every bucket again whose key begins and ends so."""
+        with self._lock:
+            for key in [one for one in self._buckets if one.startswith(beginning) and one.endswith(ending)]:
+                del self._buckets[key]

@@ -1,5 +1,8 @@
 """The node's own few pages: Vietnamese first, English on request; the text in the code is the Vietnamese one."""
 
+import json
+import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,29 +16,9 @@ HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 _COOKIE = "lt_lang"
 
-ENGLISH = {
-    "Đăng nhập": "Sign in",
-    "Tên đăng nhập": "User name",
-    "Mật khẩu": "Password",
-    "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khóa.": (
-        "Wrong user name or password, or the account is locked for a while."
-    ),
-    "quá nhiều lần đăng nhập, hãy thử lại sau một phút": "too many attempts; try again in a minute",
-    "yêu cầu đến từ một trang khác": "the request came from another site",
-    "Chỉ dành cho cán bộ của trung tâm. Người dân gửi phản ánh không cần đăng nhập.": (
-        "For the centre's staff only. Citizens report without signing in."
-    ),
-    "Gửi phản ánh hiện trường": "Send a field report",
-    "Tài liệu API": "API reference",
-    "Mọi đường dẫn của trung tâm, và quyền mà mỗi đường dẫn đòi hỏi.": (
-        "Every route of the centre, and the permission that each one asks for."
-    ),
-    "Quyền": "Permission",
-    "công khai": "public",
-    "đã đăng nhập": "signed in",
-    "Tham số": "Parameters",
-    "Bản máy đọc": "For programs",
-}
+ENGLISH: dict[str, str] = json.loads((HERE / "templates" / "en.json").read_text("utf-8"))
+_HERE_ABOUTS = timezone(timedelta(hours=7))
+_LENGTHS = re.compile(r"Mật khẩu cần từ (\d+) đến (\d+) ký tự")
 
 _environment = Environment(
     loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, auto_reload=False
@@ -49,7 +32,16 @@ def language_of(request: Request, asked: str = "") -> Language:
 
 def say(msgid: str, language: Language) -> str:
     """Give the text in a language; what has no translation stays Vietnamese."""
-    return ENGLISH.get(msgid, msgid) if language == "en" else msgid
+    if language == "vi":
+        return msgid
+    lengths = _LENGTHS.fullmatch(msgid)
+    return f"A password needs {lengths[1]} to {lengths[2]} characters" if lengths else ENGLISH.get(msgid, msgid)
+
+
+def moment(at: datetime | str) -> str:
+    """Write a moment as a person in Vietnam reads it."""
+    when = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return when.astimezone(_HERE_ABOUTS).strftime("%H:%M %d/%m/%Y")
 
 
 def render(request: Request, template: str, language: Language, *, status: int = 200, **words: Any) -> HTMLResponse:  # noqa: ANN401 - what the template names

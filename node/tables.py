@@ -1,4 +1,4 @@
-"""The node's own tables that carry no domain noun: accounts, sessions, audit; and the one `MetaData` of the node."""
+"""The node's own tables without a domain noun: accounts, second factors, sessions, audit; and its one `MetaData`."""
 
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 metadata = MetaData()
@@ -58,6 +59,7 @@ account = Table(
     Column("disabled", Boolean, nullable=False, default=False),
     Column("created_at", UtcTime, nullable=False),
     Column("password_at", UtcTime, nullable=False),
+    Column("must_change", Boolean, nullable=False, server_default=false()),
 )
 
 login = Table(
@@ -68,7 +70,28 @@ login = Table(
     Column("begun_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime, nullable=True),
+    Column("stage", String(16), nullable=False, server_default="open"),
+    Column("address", String(64), nullable=False, server_default="-"),
+    Column("device", String(200), nullable=False, server_default=""),
+    Column("seen_at", UtcTime, nullable=True),
     Index("login_username", "username"),
+)
+
+second_factor = Table(
+    "second_factor",
+    metadata,
+    Column("username", String(64), ForeignKey("account.username"), primary_key=True),
+    Column("sealed", String(200), nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("step", BigInteger, nullable=False),
+)
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("username", String(64), ForeignKey("account.username"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("used_at", UtcTime, nullable=True),
 )
 
 audit = Table(
@@ -81,4 +104,6 @@ audit = Table(
     Column("subject", String(200), nullable=False),
     Column("detail", Text, nullable=False),
     Index("audit_at", "at"),
+    Index("audit_actor", "actor", "position"),
+    Index("audit_act", "act", "position"),
 )

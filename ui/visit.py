@@ -55,7 +55,7 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         "bar",
         key="bar",
         centre={"title": centre.get("title"), "tree_label": centre.get("tree_label")},
-        visitor={"display_name": visitor.get("display_name"), "role": visitor.get("role")}
+        visitor={name: visitor.get(name) for name in ("display_name", "role", "form")}
         | {"role_title": _role_title(str(visitor.get("role")))},
         pages=[
             {"path": path, "title": page.title, "href": _address(path)}

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from node.access import Permission, Principal, principal_of, require
 from node.clock import Clock
 from node.errors import NodeError
+from node.login import TOPIC
 
 router = APIRouter(tags=["live"])
 log = logging.getLogger(__name__)
@@ -41,23 +42,30 @@ class Live:
         self._pictures = dict(pictures)
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._changed = asyncio.Event()
+        self._changed, self._rights = asyncio.Event(), asyncio.Event()
         self._version = 0
         self._made: dict[object, tuple[int, asyncio.Task[dict[str, Any]]]] = {}
         self.screens = 0
 
     def touch(self, topics: frozenset[str] = frozenset()) -> None:
         """Note that something changed; may be called from any thread."""
-        _ = topics
         loop = self._loop
         if loop is not None and not loop.is_closed():
             with contextlib.suppress(RuntimeError):  # the loop ended between the question and the call
-                loop.call_soon_threadsafe(self._note)
+                loop.call_soon_threadsafe(self._note, topics)
 
-    def _note(self) -> None:
-        self._version += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def _note(self, topics: frozenset[str]) -> None:
+        if TOPIC in topics:
+            rights, self._rights = self._rights, asyncio.Event()
+            rights.set()
+        if topics != {TOPIC}:
+            self._version += 1
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
+
+    async def rights_in_doubt(self) -> None:
+        """Return when some session ended, or after a while: whether it is one's own is to be asked."""
+        await self._wait(self._rights, CHECK_S)
 
     async def serve(self, principal: Principal, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         """Send pictures and ticks until the caller cancels; `send` raises when the screen is gone or too slow."""
@@ -119,7 +127,6 @@ async def live(
         await websocket.close(_TRY_LATER, "too many screens")
         return
     hub.screens += 1
-    clock: Clock = websocket.app.state.node.clock
 
     async def send(message: dict[str, Any]) -> None:
         async with asyncio.timeout(SEND_LIMIT_S):
@@ -128,7 +135,7 @@ async def live(
     tasks = {
         asyncio.create_task(hub.serve(principal, send), name="screen: send"),
         asyncio.create_task(_until_gone(websocket), name="screen: listen"),
-        asyncio.create_task(_until_ended(websocket, clock), name="screen: rights"),
+        asyncio.create_task(_until_ended(websocket, hub), name="screen: rights"),
     }
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -165,10 +172,10 @@ async def _until_gone(websocket: WebSocket) -> None:
             return
 
 
-async def _until_ended(websocket: WebSocket, clock: Clock) -> None:
-    """End with the session: signed out, locked out, or expired."""
+async def _until_ended(websocket: WebSocket, hub: Live) -> None:
+    """End with the session: signed out, closed, given other rights, unused for too long, or expired."""
     while True:
-        await clock.sleep(CHECK_S)
+        await hub.rights_in_doubt()
         try:
             await run_in_threadpool(principal_of, websocket)
         except NodeError:

@@ -1,82 +1,41 @@
-"""Sign in, say who is signed in, sign out."""
+"""Sign in by a program, say who is signed in, sign out; and the sessions that somebody has open."""
 
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from node import account, audit, login
+from node import account, audit, device, door, login
 from node.access import Principal, check_origin, public, set_cookie, signed_in
-from node.api.health import entrance_of
+from node.api.form import check_form, visit_of
 from node.context import NodeContext
-from node.errors import Forbidden, NodeError, TooMany, Unauthenticated
-from node.page import Language, language_of, render
+from node.errors import NotFound
+from node.login import Sitting
 
 router = APIRouter(tags=["session"])
 
-_REFUSED = "Sai tên đăng nhập hoặc mật khẩu, hoặc tài khoản đang tạm khóa."
-_A_MINUTE = 60.0
-_PER_ADDRESS, _PER_ACCOUNT = 300, 30
-# Wrong passwords of one address for one name: what it may try, and how much of that may count against the account. So
-# nobody closes another's account from one place: that takes six, and each only so much a day.
-_WRONG, _WRONG_S = 5, 15 * _A_MINUTE
-_COUNTED, _COUNTED_S = 5, 24 * 60 * _A_MINUTE
+Signed = Annotated[Principal, Depends(signed_in)]
 
 
 class Credentials(BaseModel):
-    """A name and a password."""
+    """A name, a password, and what else the door may ask for."""
 
     username: str = Field(min_length=1, max_length=64)
     password: str = Field(min_length=1, max_length=account.LONGEST_PASSWORD)
-
-
-@router.get("/login", response_class=HTMLResponse, dependencies=[Depends(public)], summary="The page to sign in on")
-def login_page(
-    request: Request,
-    goal: Annotated[str, Query(alias="next", max_length=2000)] = "",
-    lang: Annotated[str, Query(max_length=8)] = "",
-) -> HTMLResponse:
-    """Show the form."""
-    return _page(request, goal, language_of(request, lang))
-
-
-@router.post("/login", dependencies=[Depends(public)], response_model=None, summary="Sign in by the page's form")
-def login_form(
-    request: Request,
-    username: Annotated[str, Form(max_length=64)] = "",
-    password: Annotated[str, Form(max_length=2000)] = "",
-    goal: Annotated[str, Form(alias="next", max_length=2000)] = "",
-    lang: Annotated[str, Form(max_length=8)] = "",
-) -> Response:
-    """Open a session and go where the person wanted to; show the form again if that is refused."""
-    context: NodeContext = request.app.state.node
-    language = language_of(request, lang)
-    try:
-        check_origin(request)
-        _, token, expires_at = _sign_in(context, username.strip().lower(), password, _address(request))
-    except (Unauthenticated, Forbidden, TooMany) as error:
-        return _page(request, goal, language, error=error, username=username)
-    response = RedirectResponse(_inside(goal) or _home(context), 303)
-    set_cookie(response, context, token, expires_at)
-    return response
+    code: str = Field(default="", max_length=64)
+    new_password: str = Field(default="", max_length=account.LONGEST_PASSWORD)
 
 
 @router.post("/logout", response_model=None, summary="Sign out by the page's button")
-def logout(request: Request, principal: Annotated[Principal, Depends(signed_in)]) -> Response:
+def logout(request: Request, principal: Signed, form: Annotated[str, Form(max_length=128)] = "") -> Response:
     """Close the session, also for whoever copied its token."""
-    context: NodeContext = request.app.state.node
-    now = context.clock.now()
-
-    def close(session: Session) -> None:
-        login.end(session, principal.session_id, now)
-        audit.record(session, actor=principal.username, act="login.end", subject=principal.username, now=now)
-
-    context.database.write(close, urgent=True)
+    check_form(request, principal.session_id, form)
+    _close(request, principal)
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(context.tokens.cookie, path="/")
+    response.delete_cookie(request.app.state.node.tokens.cookie, path="/")
     return response
 
 
@@ -85,17 +44,53 @@ def open_session(request: Request, response: Response, body: Credentials) -> dic
     """Open a session; the token is in the cookie only."""
     context: NodeContext = request.app.state.node
     check_origin(request)
-    principal, token, expires_at = _sign_in(context, body.username.strip().lower(), body.password, _address(request))
-    set_cookie(response, context, token, expires_at)
-    return {"token_expires_at": expires_at.isoformat(), "principal": view(principal)}
+    passage = door.open_by_program(
+        context,
+        body.username.strip().lower(),
+        body.password,
+        visit_of(request),
+        code=body.code,
+        new_password=body.new_password,
+    )
+    set_cookie(response, context, passage.token, passage.expires_at)
+    return {
+        "token_expires_at": passage.expires_at.isoformat(),
+        "principal": view(passage.principal) if passage.principal else None,
+    }
+
+
+@router.delete("/api/v1/session", status_code=204, summary="Sign out by a program")
+def close_session(request: Request, response: Response, principal: Signed) -> None:
+    """Close the session that asks."""
+    _close(request, principal)
+    response.delete_cookie(request.app.state.node.tokens.cookie, path="/")
 
 
 @router.get("/api/v1/session", summary="Who is signed in, and at which centre")
-def who(request: Request, principal: Annotated[Principal, Depends(signed_in)]) -> dict[str, Any]:
+def who(request: Request, principal: Signed) -> dict[str, Any]:
     """Say who is asking and what that person may do."""
-    centre = request.app.state.node.centre
+    context: NodeContext = request.app.state.node
+    centre = context.centre
     place = {"name": centre.name, "code": centre.code, "title": centre.title, "tier": centre.tier.value}
-    return {**view(principal), "centre": place}
+    return {**view(principal), "centre": place, "form": context.tokens.form_token(principal.session_id)}
+
+
+@router.get("/api/v1/sessions", summary="The sessions that one has open")
+def own_sessions(request: Request, principal: Signed) -> dict[str, Any]:
+    """List one's own sessions, the last used first."""
+    return {"items": sessions_of(request.app.state.node, principal.username, principal.session_id)}
+
+
+@router.delete("/api/v1/sessions", summary="End one's other sessions")
+def end_others(request: Request, principal: Signed) -> dict[str, int]:
+    """Close every session of one's own but the one that asks."""
+    return {"ended": end_sessions(request.app.state.node, principal.username, principal.username, principal.session_id)}
+
+
+@router.delete("/api/v1/sessions/{session_id}", summary="End one of one's own sessions")
+def end_own(request: Request, session_id: str, principal: Signed) -> dict[str, int]:
+    """Close one session of one's own."""
+    return {"ended": end_one(request.app.state.node, principal.username, session_id, principal.username)}
 
 
 def view(principal: Principal) -> dict[str, Any]:
@@ -109,61 +104,59 @@ def view(principal: Principal) -> dict[str, Any]:
     }
 
 
-def _sign_in(context: NodeContext, username: str, password: str, address: str) -> tuple[Principal, str, datetime]:
-    """Compare outside the writer, decide inside it; the answer does not tell whether the name exists."""
-    if not (
-        context.pace.allow(f"login:{address}", _PER_ADDRESS, _A_MINUTE)
-        and context.pace.allow(f"login:{address}:{username}", _PER_ACCOUNT, _A_MINUTE)
-    ):
-        raise TooMany("quá nhiều lần đăng nhập, hãy thử lại sau một phút")
-    wrong, counted = f"wrong:{address}:{username}", f"counted:{address}:{username}"
-    may_try = context.pace.allow(wrong, _WRONG, _WRONG_S)  # taken first: a hundred tries at once are no way around
-    stored = context.database.read(lambda session: account.password_hash_of(session, username))
-    is_right = may_try and account.is_password(stored, password)
-    now, jti = context.clock.now(), context.random(16).hex()
-
-    def decide(session: Session) -> tuple[Principal, datetime] | None:
-        if not is_right or not login.is_open(session, username=username, now=now):
-            counts = may_try and not is_right and context.pace.allow(counted, _COUNTED, _COUNTED_S)
-            account.note_failure(session, username, now, address, counts=counts)
-            return None
-        if account.password_hash_of(session, username) != stored:
-            return None  # changed while it was compared
-        account.note_success(session, username)
-        expires_at = login.begin(session, jti=jti, username=username, now=now)
-        audit.record(session, actor=username, act="login.begin", subject=username, detail={"address": address}, now=now)
-        principal = login.principal(session, jti=jti, username=username, now=now)
-        return (principal, expires_at) if principal else None
-
-    opened = context.database.write(decide, urgent=True)
-    if opened is None:
-        raise Unauthenticated(_REFUSED)
-    context.pace.forget(wrong)
-    principal, expires_at = opened
-    return principal, context.tokens.sign(username=username, jti=jti, expires_at=expires_at), expires_at
+def sessions_of(context: NodeContext, username: str | None, current: str = "") -> list[dict[str, Any]]:
+    """Describe the open sessions of one person, or of all."""
+    now, idle = context.clock.now(), context.settings.accounts.idle
+    found = context.database.read(lambda session: login.sittings(session, now, idle=idle, username=username))
+    return [_sitting(one, current) for one in found]
 
 
-def _page(
-    request: Request, goal: str, language: Language, *, error: NodeError | None = None, username: str = ""
-) -> HTMLResponse:
-    words = {
-        "error": error.detail if error else "",
-        "username": username[:64],
-        "next": _inside(goal),
-        "has_entrance": bool(entrance_of(request.app.state.node)),
+def end_sessions(context: NodeContext, username: str, actor: str, but: str = "") -> int:
+    """Close a person's sessions, with a line in the audit; say how many."""
+    now = context.clock.now()
+
+    def step(session: Session) -> int:
+        account.get(session, username)
+        ended = login.end_all(session, username, now, but=but)
+        detail = {"ended": ended}
+        audit.record(session, actor=actor, act="session.end_all", subject=username, detail=detail, now=now)
+        return ended
+
+    return context.database.write(step, urgent=True)
+
+
+def end_one(context: NodeContext, username: str, jti: str, actor: str) -> int:
+    """Close one session of a person, with a line in the audit; raise NotFound for one that is not that person's."""
+    now = context.clock.now()
+
+    def step(session: Session) -> int:
+        if login.owner_of(session, jti) != username:
+            raise NotFound("không có phiên này")
+        ended = login.end(session, jti, now)
+        audit.record(session, actor=actor, act="session.end", subject=username, now=now)
+        return int(ended is not None)
+
+    return context.database.write(step, urgent=True)
+
+
+def _sitting(one: Sitting, current: str) -> dict[str, Any]:
+    times: dict[str, datetime] = {"since": one.begun_at, "seen_at": one.seen_at, "expires_at": one.expires_at}
+    return {
+        "id": one.jti,
+        "username": one.username,
+        "address": one.address,
+        "device": device.name_of(one.device),
+        **{name: at.isoformat() for name, at in times.items()},
+        "is_current": one.jti == current,
     }
-    return render(request, "login.html", language, status=error.status if error else 200, **words)
 
 
-def _inside(goal: str) -> str:
-    """Keep a path of our own; anything that a browser could read as another site is dropped."""
-    is_path = goal.startswith("/") and not goal.startswith("//") and "\\" not in goal and goal.isprintable()
-    return goal if is_path else ""
+def _close(request: Request, principal: Principal) -> None:
+    context: NodeContext = request.app.state.node
+    now = context.clock.now()
 
+    def close(session: Session) -> None:
+        login.end(session, principal.session_id, now)
+        audit.record(session, actor=principal.username, act="login.end", subject=principal.username, now=now)
 
-def _home(context: NodeContext) -> str:
-    return "/dash/" if context.settings.http.public_url else "/docs"
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "-"
+    context.database.write(close, urgent=True)

@@ -157,6 +157,10 @@ def write_settings(
         f'listen = "{LOOPBACK}:{site.http}"',
         "[territory]",
         f"file = {json.dumps(str(plan.territory))}",
+        "# The demo's people have no telephones; a real centre leaves this line out, and its leaders and administrators",
+        "# then sign in with a code of their telephone too.",
+        "[accounts]",
+        "second_factor = []",
         "[presence]",
         "period_s = 5",
     ]

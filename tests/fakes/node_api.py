@@ -202,7 +202,7 @@ class FakeNode:
 
     async def _session(self, request):
         principal, refusal = self._need(request)
-        return refusal or web.json_response({**principal, "centre": node_facts.CENTRE})
+        return refusal or web.json_response({**principal, "centre": node_facts.CENTRE, "form": "form-token"})
 
     async def _centre(self, request):
         body = {**node_facts.CENTRE, "tree_label": node_facts.TREE, "modules": ["citizen"], "version": "0.1.0"}

@@ -30,6 +30,8 @@ def node() -> Node:
                 'code = "75"',
                 'title = "IOC tỉnh Đồng Nai"',
                 f'folder = "{federation.home("75")}"',
+                "[accounts]",
+                "second_factor = []",
                 "[territory]",
                 f'file = "{tree.ROOT / "deploy/dongnai/territory.toml"}"',
                 "[modules]",

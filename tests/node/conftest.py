@@ -1,6 +1,7 @@
 """A centre on a fake clock, with its real database, keys and routes, and nobody at the other end of its links."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,15 @@ from starlette.testclient import TestClient
 
 from node import account
 from node import audit as node_audit
-from node.access import SessionTokens, session_secret
-from node.api import accounts, audit, docs, guard, health, live, modules, problem, session
+from node.access import FACTOR_KEY, SessionTokens, secret_file, session_secret
+from node.api import accounts, audit, docs, entry, guard, health, live, local_accounts, modules, own, problem, session
 from node.catalog import load
 from node.context import NodeContext
 from node.database import Database, migrate
 from node.histories import owners
 from node.pace import Pace
 from node.role import Role
+from node.second_factor import FactorKey
 from node.settings import Settings
 from node.standing import own_centre
 from node.territory import Territory
@@ -40,6 +42,10 @@ def write_settings(folder, *, tier="oc", code="731", title="OC thành phố Biê
         "utf-8",
     )
     return file
+
+
+def form_of(page):
+    return re.search(r'name="form" value="([0-9a-f]{64})"', page)[1]
 
 
 @dataclass
@@ -74,6 +80,11 @@ class Centre:
         assert answer.status_code == 200, answer.text
         return client
 
+    def page(self, client=None):
+        """A browser that has opened the page to sign in on, and the token of its form."""
+        client = client or self.client()
+        return client, form_of(client.get("/login").text)
+
     def audited(self):
         self.context.database.write(lambda one: None)
         return self.context.database.read(lambda one: node_audit.recent(one, limit=500))
@@ -100,7 +111,9 @@ def postgresql():
 @pytest.fixture
 def centre(tmp_path, federation):
     clock = FakeClock()
-    more = '[modules]\nenabled = ["sample"]\n[modules.sample]\ngreeting = "chào bà con"\n'
+    more = (
+        '[modules]\nenabled = ["sample"]\n[modules.sample]\ngreeting = "chào bà con"\n[accounts]\nsecond_factor = []\n'
+    )
     settings = Settings.load(write_settings(tmp_path, more=more))
     (tmp_path / "data").mkdir(mode=0o700)
     catalog = load(settings.modules, settings.node.tier, MODULES, PACKAGE)
@@ -116,6 +129,7 @@ def centre(tmp_path, federation):
         random=os.urandom,
         registry=registry,
         tokens=SessionTokens(session_secret(tmp_path / "data", os.urandom), keystore.name, clock),
+        factor_key=FactorKey(secret_file(tmp_path / "data", FACTOR_KEY, os.urandom)),
         pace=Pace(clock),
         modules=catalog.modules,
         module_settings=catalog.settings,
@@ -123,9 +137,9 @@ def centre(tmp_path, federation):
     )
     app = guard.GuardedApplication(openapi_url=None, docs_url=None, redoc_url=None, max_body_size=guard.LARGEST_BODY)
     problem.install(app)
-    for part in (health, session, accounts, audit, modules, docs, live):
+    for part in (health, entry, session, own, accounts, audit, modules, docs, live):
         app.include_router(part.router)
-    app.include_router(accounts.local_router)
+    app.include_router(local_accounts.router)
     for module in catalog.modules:
         for router in module.routers:
             app.include_router(router, prefix=f"/modules/{module.name}")

@@ -8,9 +8,9 @@ export function makeBar(page) {
   const nav = h("nav", { "aria-label": t("Màn hình") });
   const pulse = h("div", { class: "pulse", role: "status" }, shape("unknown"), h("span", { class: "word" }));
   const time = h("div", { class: "clock" }, h("span", { class: "hour" }), h("span", { class: "day" }));
-  const who = h("span", { class: "who" }, h("strong"), h("span", { class: "role" }));
+  const who = h("a", { class: "who" }, h("strong"), h("span", { class: "role" }));
   const language = h("button", { type: "button", class: "plain", onclick: () => go(address(null, { lang: t.language === "en" ? null : "en" })) });
-  const out = h("form", { method: "post", action: "/logout" }, h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
+  const out = h("form", { method: "post", action: "/logout" }, h("input", { type: "hidden", name: "form" }), h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
   const help = makeHelp(t);
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
   const root = h("div", { class: "bar" }, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog, banner);
@@ -25,6 +25,8 @@ export function makeBar(page) {
     setText(brand.querySelector(".tree"), data.centre?.tree_label);
     setText(who.firstChild, data.visitor?.display_name);
     setAttr(who.firstChild, "title", data.visitor?.display_name);
+    setAttr(who, "href", t.language === "en" ? "/account?lang=en" : "/account?lang=vi");
+    setAttr(out.firstChild, "value", data.visitor?.form || "");
     setText(who.lastChild, t.code("role", data.visitor?.role, data.visitor?.role_title));
     setText(language, t.language === "en" ? "VI" : "EN");
     setAttr(language, "aria-label", t.language === "en" ? "Tiếng Việt" : "English");

@@ -21,6 +21,7 @@ from node.context import NodeContext
 from node.database import Database, Owner, migrate
 from node.pace import Pace
 from node.role import Role
+from node.second_factor import FactorKey
 from node.settings import Settings
 from node.tables import audit, metadata
 from node.territory import Centre, Territory, Tier
@@ -108,6 +109,7 @@ class CitizenCentre:
             kinds={kind.code: kind for kind in MODULE.incident_kinds},
             registry=FakeRegistry(),
             tokens=SessionTokens(bytes(32), ME, self.clock),
+            factor_key=FactorKey(bytes(32)),
             pace=Pace(self.clock),
             modules=(MODULE,),
             module_settings={"citizen": settings or CitizenSettings()},
