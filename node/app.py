@@ -21,6 +21,8 @@ from node.catalog import MODULES, Catalog, load
 from node.clock import Clock, SystemClock
 from node.context import NodeContext
 from node.database import Database, migrate
+from node.figures import catalogue
+from node.figures.feeding import figures_round
 from node.folder import FolderLock, prepare_folder
 from node.health import Instruments
 from node.histories import owners
@@ -74,6 +76,7 @@ class Node:
                 tokens=SessionTokens(session_secret(settings.keys, random), self.keystore.name, clock),
                 factor_key=FactorKey(secret_file(settings.keys, FACTOR_KEY, random)),
                 pace=Pace(clock),
+                definitions=catalogue.load(own=settings.figures.folder),
                 modules=catalog.modules,
                 module_settings=catalog.settings,
                 manifests=catalog.manifests,
@@ -136,6 +139,7 @@ class Node:
             on_writer(watching, context),
             on_writer(forgetting.forgetting(self.keystore), context),
             on_writer(restoration.reporting(self.keystore), context),
+            figures_round(context),
             Round("proof", proof.PERIOD_S, proving.take),
             Round("bulk", UPKEEP_S, self.bulk.upkeep),
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),

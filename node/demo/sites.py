@@ -9,6 +9,7 @@ from node.demo import ports
 from node.demo.plan import DemoPlan, PlannedCentre
 from node.demo.ports import LOOPBACK
 
+PERIOD_S = 60  # of figures: a day would show nothing while somebody watches
 PORTS_EACH = 5  # http, link, enrol, screens, nats; by habit the last are behind all others
 
 
@@ -60,6 +61,7 @@ class Sites:
     by_code: Mapping[str, Site]
     moved: tuple[str, ...]
     over_nats: bool = False
+    period_s: int = PERIOD_S
 
     def __getitem__(self, code: str) -> Site:
         return self.by_code[code]
@@ -80,7 +82,9 @@ class Sites:
         return self.folder / "accounts.txt"
 
 
-def place(folder: Path, plan: DemoPlan, *, habit: bool, over_nats: bool = False) -> Sites:
+def place(
+    folder: Path, plan: DemoPlan, *, habit: bool, over_nats: bool = False, period_s: int = PERIOD_S
+) -> Sites:
     """Give each centre (and the planned newcomer) its ports: those of last time, or else by habit or any."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     centres = (*plan.centres, plan.newcomer)
@@ -102,6 +106,7 @@ def place(folder: Path, plan: DemoPlan, *, habit: bool, over_nats: bool = False)
         by_code={centre.code: _site(folder, centre, granted[centre.code]) for centre in centres},
         moved=_moved(centres, wishes, granted),
         over_nats=over_nats,
+        period_s=period_s,
     )
 
 
@@ -163,6 +168,8 @@ def write_settings(
         "second_factor = []",
         "[presence]",
         "period_s = 5",
+        "[figures]",
+        f"period_s = {sites.period_s}",
     ]
     if has_screens:
         lines.insert(lines.index("[territory]"), f'public_url = "{site.screens_url}"')

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, create_engine, 
 from tests.house import tree
 
 # Modules that hold tables of an owner, beyond `<owner>.tables`.
-ROWS = {"node": ("node.tables", "node.incident.rows", "node.presence")}
+ROWS = {"node": ("node.tables", "node.figures.rows", "node.incident.rows", "node.presence")}
 
 
 def histories() -> dict[str, Path]:

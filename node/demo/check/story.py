@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 
 from node.clock import Clock
-from node.demo.check import counting, kills, latency, lie, promotion, proving, stranger, tracking
+from node.demo.check import counting, kills, latency, lie, missing, promotion, proving, stranger, tracking
 from node.demo.check.load import desks_at_work, everything_is_above, report
 from node.demo.check.office import Office
 from node.demo.check.requests import Request, Spot, load
@@ -77,7 +77,7 @@ def _first(error: BaseException) -> BaseException:
 async def _run(wishes: Wishes, clock: Clock, tell: Callable[[str], None], found: dict[str, Any]) -> None:
     plan = DemoPlan.load()
     plan = replace(plan, newcomer=replace(plan.newcomer, parent=_TO_BE_PROMOTED))
-    sites = place(wishes.folder, plan, habit=False)
+    sites = place(wishes.folder, plan, habit=False, period_s=missing.PERIOD_S)
     running = Running(sites, clock, tell)
     browser = latency.browser_path() if wishes.with_browser else None
     screens = tuple(centre.code for centre in plan.centres if centre.dashboard) if browser else ()
@@ -140,6 +140,7 @@ async def _story(scene: Scene, wishes: Wishes, browser: str | None) -> None:
     await counting.count(scene)
     scene.tell(f"lost {scene.found['lost']}, doubled {scene.found['doubled']} of {scene.found['promised']}")
     await tracking.follow(scene)
+    await missing.miss_a_period(scene, _a_leaf_without_screens(plan), _spoken(scene, watched.code))
     await lie.tell_a_lie(scene, other)
     await stranger.knock(scene)
     await promotion.promote(scene, _TO_BE_PROMOTED, _below(scene))
@@ -178,6 +179,25 @@ def _grave(scene: Scene, commune: str, count: int) -> list[Request]:
 def _all_grave(requests: Sequence[Request]) -> list[Request]:
     """The same requests as matters of life: their news rise by rule, without waiting for a person."""
     return [replace(one, grave=True) for one in requests]
+
+
+def _a_leaf_without_screens(plan: DemoPlan) -> str:
+    return next(centre.code for centre in plan.leaves() if not centre.dashboard and centre.code != _TO_BE_PROMOTED)
+
+
+def _spoken(scene: Scene, commune: str) -> Request:
+    """A report to another commune, while the one is down."""
+    spot = _spot(scene.sites, commune)
+    return Request(
+        number="spoken0",
+        mark="noi0000",
+        text="Đèn đường hỏng đoạn trước trạm y tế",
+        subject="light",
+        grave=False,
+        commune=commune,
+        lat=spot.lat,
+        lon=spot.lon,
+    )
 
 
 def _below(scene: Scene) -> Request:
