@@ -6,12 +6,13 @@ from itertools import groupby
 from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from federation import tables
+from federation import chain, given_up, tables
 from federation.frame import Signer
 from federation.verify import bundle, manifest
+from federation.verify.floors import floor_name
 from federation.verify.proof import REGISTRY, member_name
 from pki import encoding
 from pki.registry import Registry
@@ -19,7 +20,7 @@ from pki.registry import Registry
 
 def export_frames(session: Session, registry: Registry, signer: Signer, now: datetime) -> bytes:
     """The stored frames as their origins signed them, the certificates they need, and this centre's signed manifest."""
-    members = dict(_epochs(session))
+    members = dict(_epochs(session)) | dict(_floors(session, registry, signer.name))
     members[REGISTRY] = registry.raw
     for number, der in enumerate(registry.issuing_certificates):
         members[f"{bundle.ISSUING}{number:02}.der"] = der
@@ -37,12 +38,27 @@ def _epochs(session: Session) -> Iterator[tuple[str, bytes]]:
     stream, frame = tables.stream.c, tables.frame.c
     rows = session.execute(
         select(stream.origin, stream.lane, stream.audience, frame.epoch, frame.raw)
-        .where(func.length(frame.raw) > 0)  # else its bytes were given up, because they are safe above
+        .where(frame.pos > stream.floor)  # below it bytes were given up, because they are safe elsewhere
         .join_from(tables.frame, tables.stream, frame.stream_id == stream.id)
         .order_by(stream.id, frame.pos)
     )
     for place, frames in groupby(rows, key=lambda row: (row.origin, row.lane, row.audience, row.epoch)):
         yield member_name(*place), bundle.join(row.raw for row in frames)
+
+
+def _floors(session: Session, registry: Registry, name: str) -> Iterator[tuple[str, bytes]]:
+    """Where bytes were given up: the signed receipt that calls the last of them safe, under the stream's name."""
+    connection = session.connection()
+    for held in chain.load_all(connection):
+        known = given_up.spans(connection, held) if held.floor and held.key.origin == name else []
+        if not known:
+            continue
+        for ack, signed in given_up.safe_receipts(connection, held, known[-1].peer, registry.public_key):
+            place = chain.find(connection, held, ack.safe_epoch, ack.safe)
+            if place is not None and place.pos >= held.floor:
+                key = held.key
+                yield floor_name(key.origin, key.lane, key.audience), bundle.join([signed.ack, signed.signature])
+                break
 
 
 def _key_id(certificate: bytes) -> str:

@@ -51,8 +51,19 @@ def _as_json(verdict: Verdict) -> str:
         }
         for fault in verdict.faults
     ]
+    beginnings = [
+        {
+            "origin": one.origin,
+            "lane": one.lane,
+            "audience": one.audience,
+            "epoch": one.epoch.hex(),
+            "frame_no": one.frame_no,
+            "earlier_held_by": one.held_by,
+        }
+        for one in verdict.beginnings
+    ]
     answer = {"ok": verdict.holds, "exporter": verdict.exporter, "exported_at": verdict.exported_at}
-    return json.dumps({**answer, "centres": centres, "faults": faults}, ensure_ascii=False)
+    return json.dumps({**answer, "centres": centres, "from": beginnings, "faults": faults}, ensure_ascii=False)
 
 
 def _as_text(verdict: Verdict) -> str:
@@ -61,6 +72,11 @@ def _as_text(verdict: Verdict) -> str:
         f"{verdict.title(name)}: {count.frames} frames with {count.records} records in {count.streams} streams, "
         f"{count.enclosed} records enclosed by others"
         for name, count in sorted(verdict.centres.items())
+    ]
+    lines += [
+        f"{verdict.title(one.origin)}: {one.lane}/{one.audience} is proved from frame {one.frame_no} of epoch "
+        f"{one.epoch.hex()[:8]} on; earlier bytes were given up here and are held by {verdict.title(one.held_by)}"
+        for one in verdict.beginnings
     ]
     lines += [
         f"DOES NOT HOLD [{fault.code}] {verdict.title(fault.centre)}: {fault.reason} ({fault.where})"

@@ -7,13 +7,21 @@ from .frames import NO_HASH, Frame
 from .verdict import Damaged
 
 
-def check_epoch(frames: Sequence[Frame]) -> None:
-    """Damaged unless these frames are one chain from its genesis, without a gap."""
+def check_epoch(frames: Sequence[Frame], *, is_cut: bool = False) -> None:
+    """Damaged unless these frames are one chain from its genesis, without a gap; `is_cut`: or from a later one."""
     first = frames[0].header
-    if first.frame_no != 0 or first.genesis is None:
+    if first.genesis is None and not is_cut:
         raise Damaged("GAP", f"the epoch begins with frame {first.frame_no}, not with its genesis")
+    if first.genesis is None:
+        check_links(frames)
+        return
     if first.prev_frame_hash != first.genesis.frame_hash or first.first_seq != 1:
         raise Damaged("GENESIS", "the genesis contradicts itself")
+    check_links(frames)
+
+
+def check_links(frames: Sequence[Frame]) -> None:
+    """Damaged unless each frame follows the one before it."""
     for before, frame in pairwise(frames):
         above, header = before.header, frame.header
         if (header.origin, header.lane, header.audience, header.epoch) != (
@@ -34,20 +42,21 @@ def check_epoch(frames: Sequence[Frame]) -> None:
         raise Damaged("DOUBLED", "a record stands twice in one epoch")
 
 
-def check_epochs(epochs: Mapping[bytes, Sequence[Frame]]) -> None:
-    """Damaged unless the epochs follow each other, each beginning where another one ended, none beside another."""
-    begun = 0
+def check_epochs(epochs: Mapping[bytes, Sequence[Frame]], *, is_cut: bool = False) -> Frame:
+    """The first frame; Damaged unless the epochs follow each other from one beginning, none beside another.
+
+    `is_cut`: the beginning may be any frame, or a genesis whose epoch before is not here.
+    """
+    first: list[Frame] = []
     followed: set[bytes] = set()
     for frames in epochs.values():
         genesis = frames[0].header.genesis
+        before = epochs.get(genesis.epoch) if genesis else None
+        if is_begin(frames[0]) or (is_cut and before is None):
+            first.append(frames[0])
+            continue
         if genesis is None:
             raise Damaged("GENESIS", "an epoch without a genesis")
-        if not genesis.epoch:
-            begun += 1
-            if genesis.frame_hash != NO_HASH:
-                raise Damaged("GENESIS", "the genesis contradicts itself")
-            continue
-        before = epochs.get(genesis.epoch)
         if before is None:
             raise Damaged("GAP", "an epoch is missing")
         if genesis.epoch in followed:
@@ -56,5 +65,16 @@ def check_epochs(epochs: Mapping[bytes, Sequence[Frame]]) -> None:
         last = before[-1]
         if (last.header.frame_no, last.digest) != (genesis.frame_no, genesis.frame_hash):
             raise Damaged("GAP", f"an epoch ended with frame {genesis.frame_no}, here with {last.header.frame_no}")
-    if begun != 1 or len(followed) != len(epochs) - 1:
-        raise Damaged("FORK", f"{begun} epochs begin the stream")
+    if len(first) != 1 or len(followed) != len(epochs) - 1:
+        raise Damaged("FORK", f"{len(first)} epochs begin the stream")
+    return first[0]
+
+
+def is_begin(frame: Frame) -> bool:
+    """Whether it is the very first frame of its stream; Damaged for one that says so and names a frame before it."""
+    genesis = frame.header.genesis
+    if genesis is None or genesis.epoch:
+        return False
+    if genesis.frame_hash != NO_HASH:
+        raise Damaged("GENESIS", "the genesis contradicts itself")
+    return True

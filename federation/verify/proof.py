@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from . import bundle, chains, manifest
 from .certificates import SignKey, Trust
 from .enclosures import enclosed_in
+from .floors import FLOORS, Floor, beginning_of, check_floor, open_floor
 from .frames import Frame, Record, open_enclosed, open_frame, origin_of_enclosed
 from .registry import listings
 from .verdict import Damaged, Verdict
@@ -64,12 +65,13 @@ class _Prover:
 
     def prove_streams(self) -> None:
         """Each epoch by itself, then each stream's epochs in their order."""
+        floors = self._open_floors()
         streams: dict[str, dict[bytes, list[Frame]]] = {}
         broken: set[str] = set()
         for name in sorted(name for name in self._members if name.startswith(bundle.FRAMES)):
             stream = name.rpartition("/")[0]
             try:
-                frames = self._prove_epoch(name)
+                frames = self._prove_epoch(name, is_cut=stream in floors)
             except Damaged as error:
                 self._verdict.blame(_centre_in(name), name, error)
                 broken.add(stream)
@@ -78,7 +80,20 @@ class _Prover:
         for stream, epochs in streams.items():
             self._count(_centre_in(stream), epochs)
             if stream not in broken:
-                self._prove_order(stream, epochs)
+                self._prove_order(stream, epochs, floors.get(stream))
+
+    def _open_floors(self) -> dict[str, Floor]:
+        """The receipts for beginnings that were given up, by stream; one that does not hold excuses nothing."""
+        parents = {name: listing.parent for name, listing in self._verdict.titles.items()}
+        found = {}
+        for name in sorted(name for name in self._members if name.startswith(FLOORS)):
+            try:
+                floor = open_floor(self._members[name], name, parents, self._key_for)
+            except Damaged as error:
+                self._verdict.blame(_centre_in(error.reason) or _centre_in(name), name, error)
+            else:
+                found[bundle.FRAMES + name.removeprefix(FLOORS)] = floor
+        return found
 
     def _count(self, centre: str, epochs: Mapping[bytes, list[Frame]]) -> None:
         count = self._verdict.count(centre)
@@ -86,20 +101,23 @@ class _Prover:
         count.frames += sum(len(frames) for frames in epochs.values())
         count.records += sum(len(frame.records) for frames in epochs.values() for frame in frames)
 
-    def _prove_order(self, stream: str, epochs: Mapping[bytes, list[Frame]]) -> None:
+    def _prove_order(self, stream: str, epochs: Mapping[bytes, list[Frame]], floor: Floor | None) -> None:
         try:
-            chains.check_epochs(epochs)
+            first = chains.check_epochs(epochs, is_cut=floor is not None)
+            if floor is not None and not chains.is_begin(first):
+                check_floor(floor, epochs, first)
+                self._verdict.beginnings.append(beginning_of(floor, first))
         except Damaged as error:
             self._verdict.blame(_centre_in(stream), stream, error)
 
-    def _prove_epoch(self, name: str) -> list[Frame]:
+    def _prove_epoch(self, name: str, *, is_cut: bool) -> list[Frame]:
         frames = [open_frame(raw, self._key_for) for raw in bundle.split(self._members[name])]
         if not frames:
             raise Damaged("GAP", "an epoch without a frame")
         header = frames[0].header
         if name != member_name(header.origin, header.lane, header.audience, header.epoch):
             raise Damaged("STREAM", f"the frames are those of {header.origin}, {header.lane}, {header.audience}")
-        chains.check_epoch(frames)
+        chains.check_epoch(frames, is_cut=is_cut)
         for frame in frames:
             for record in frame.records:
                 self._prove_enclosed(record, name, _LEVELS_ENCLOSED)
@@ -129,6 +147,10 @@ class _Prover:
         except Damaged as error:
             self._verdict.blame(_centre_in(error.reason), bundle.MANIFEST, error)
             return
+        for name in sorted(name for name in self._members if name.startswith(FLOORS)):
+            if _centre_in(name) != listed.exporter:
+                reason = f"{listed.exporter} can have given up the beginning of its own streams only"
+                self._verdict.blame(listed.exporter, name, Damaged("FLOOR", reason))
         there = {name: hashlib.sha256(content).hexdigest() for name, content in self._members.items()}
         for name in sorted({*there, *listed.members} - {bundle.MANIFEST, bundle.SIGNATURE}):
             if there.get(name) != listed.members.get(name):

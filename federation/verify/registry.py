@@ -25,7 +25,10 @@ def listings(raw: bytes, root_pem: bytes) -> dict[str, Listing]:
         delegation = x509.load_der_x509_certificate(base64.b64decode(envelope["delegation"], validate=True))
         _delegated(delegation, x509.load_pem_x509_certificate(root_pem)).verify(signature, _DOMAIN + payload)
         centres: Any = json.loads(payload)["centres"]
-        return {str(one["name"]): Listing(str(one["code"]), str(one["title"])) for one in centres}
+        return {
+            str(one["name"]): Listing(str(one["code"]), str(one["title"]), str(one.get("parent") or ""))
+            for one in centres
+        }
     except InvalidSignature as error:
         raise Damaged("REGISTRY", "the registry does not carry the signature that the root delegated") from error
     except (KeyError, RecursionError, x509.ExtensionNotFound, x509.DuplicateExtension, *UNREADABLE) as error:

@@ -18,6 +18,19 @@ class Listing:
 
     code: str
     title: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """From where on a stream is proved, where its exporter gave up what is before; and who holds that."""
+
+    origin: str
+    lane: str
+    audience: str
+    epoch: bytes
+    frame_no: int
+    held_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +60,7 @@ class Verdict:
     centres: dict[str, CentreCount] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     titles: dict[str, Listing] = field(default_factory=dict)
+    beginnings: list[Beginning] = field(default_factory=list)
     exporter: str = ""
     exported_at: str = ""
 

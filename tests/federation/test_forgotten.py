@@ -7,15 +7,20 @@ from sqlalchemy import select
 
 from federation import given_up, tables
 from federation.examination.finding import Fault
+from federation.export import export_frames
 from federation.failpoint import FailpointReached, arm, disarm
-from federation.receipt import sign_ack
+from federation.receipt import open_ack, sign_ack
 from federation.safety import advance_safe, heads, prune, safe_acks
+from federation.v1 import frame_pb2
 from federation.v1 import link_pb2 as wire
+from federation.verify import bundle, manifest
+from federation.verify.proof import prove
 from tests.federation.pairs import Centre, meet, now, outgoing, pump, resume
 from tests.federation.stores import edit
 from tests.federation.test_examination import (  # noqa: F401 - fixtures
     centres,
     examine,
+    frame,
     open_storage,
     postgresql,
     stream_id,
@@ -250,3 +255,92 @@ def test_who_lost_what_was_given_up_gets_nothing_out_of_place_and_no_more_is_giv
     finally:
         commune.storage.close()
         district.storage.close()
+
+
+# the stand-alone verifier ---------------------------------------------------------------------------------------------
+
+
+def proved(centre: Centre, raw: bytes | None = None):
+    raw = raw or centre.storage.read(lambda session: export_frames(session, centre.registry(), centre.keystore, now()))
+    return prove(raw, centre.world.root_pem)
+
+
+def test_a_bundle_is_proved_from_where_it_begins_and_says_who_holds_the_rest(centres, commune) -> None:  # noqa: F811 - a fixture
+    verdict = proved(commune)
+    assert verdict.holds, verdict.faults
+    found = {(one.lane, one.audience): one for one in verdict.beginnings}
+    regular = found["regular", "up"]
+    row = frame(commune, commune, floor(commune) + 1)
+    assert (regular.epoch, regular.frame_no) == (bytes(row.epoch), row.frame_no)
+    assert {one.held_by for one in verdict.beginnings} == {centres["731"].name}
+    assert proved(centres["731"]).beginnings == []
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_it_is_proved_wherever_the_beginning_is(centres, limit) -> None:  # noqa: F811 - a fixture
+    commune = centres["26374"]
+    declare(centres["731"], commune)
+    at = now() + timedelta(days=31)
+    commune.storage.write(
+        lambda session: prune(session, signer=commune.keystore, registry=commune.registry(), now=at, limit=limit)
+    )
+    assert proved(commune).holds
+    assert examine(commune) == []
+
+
+def test_without_the_receipt_or_with_another_a_cut_beginning_does_not_hold(centres, commune) -> None:  # noqa: F811 - a fixture
+    def export(change) -> bytes:
+        raw = commune.storage.read(lambda session: export_frames(session, commune.registry(), commune.keystore, now()))
+        members = bundle.unpack(raw)
+        del members[bundle.MANIFEST], members[bundle.SIGNATURE]
+        change(members)
+        signer = commune.keystore
+        listed = manifest.write(signer.name, signer.key_id, now().isoformat(), members)
+        members[bundle.MANIFEST], members[bundle.SIGNATURE] = listed, signer.sign(manifest.DOMAIN + listed)
+        return bundle.pack(members)
+
+    def floors(members):
+        return sorted(name for name in members if name.startswith("floors/"))
+
+    def without(members):
+        for name in floors(members):
+            del members[name]
+
+    def of_another_stream(members):
+        first, second, *_ = floors(members)
+        members[first] = members[second]
+
+    def signed_by(signer):
+        def change(members):
+            for name in floors(members):
+                raw, _ = bundle.split(members[name])
+                ack = open_ack(frame_pb2.SignedAck(ack=raw, signature=b""), lambda *_: AnyKey())
+                forged = sign_ack(ack, signer)
+                members[name] = bundle.join([forged.ack, forged.signature])
+
+        return change
+
+    assert proved(commune, export(lambda members: None)).holds
+    for change in (without, of_another_stream, signed_by(commune.keystore), signed_by(centres["75"].keystore)):
+        verdict = proved(commune, export(change))
+        assert not verdict.holds
+        assert {one.code for one in verdict.faults} & {"GAP", "FLOOR"}
+
+
+class AnyKey:
+    """Believes everything."""
+
+    def verify(self, _signature: bytes, _message: bytes) -> None:
+        return
+
+
+def test_a_beginning_that_nobody_calls_safe_does_not_hold(centres) -> None:  # noqa: F811 - a fixture
+    commune = centres["26374"]
+    number = stream_id(commune, commune)
+    edit(commune.storage, "UPDATE federation_stream SET floor = 3 WHERE id = :id", id=number)
+    assert {one.code for one in proved(commune).faults} == {"GAP"}
+    edit(commune.storage, "UPDATE federation_stream SET floor = 0 WHERE id = :id", id=number)
+    edit(
+        commune.storage, "UPDATE federation_frame SET raw = :raw WHERE stream_id = :id AND pos = 3", raw=b"", id=number
+    )
+    assert not proved(commune).holds

@@ -132,7 +132,7 @@ def export(federation, streams, registry=None) -> bytes:
                     head_count=0,
                 )
             )
-            for pos, sealed in enumerate(stream.frames):
+            for pos, sealed in enumerate(stream.frames, 1):
                 session.execute(
                     insert(tables.frame).values(
                         stream_id=number,
