@@ -15,9 +15,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ui", description="The screens of one centre, at one address.")
     parser.add_argument("--node", required=True, help="where the node answers, such as http://127.0.0.1:8001")
     parser.add_argument("--listen", required=True, help="where browsers come to, such as 127.0.0.1:9001")
+    parser.add_argument("--intake", default="", help="where citizens' pages are, if a process apart serves them")
     arguments = parser.parse_args()
     try:
-        settings = ProxySettings.parse(arguments.node, arguments.listen)
+        settings = ProxySettings.parse(arguments.node, arguments.listen, arguments.intake)
     except ValueError as error:
         parser.error(str(error))
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

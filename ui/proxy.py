@@ -23,6 +23,8 @@ from ui.visitor import NodeSilentError, Visitor, Visitors, cookie_header
 _LOG = logging.getLogger("ui.proxy")
 _STREAMLIT_COOKIES = ("_streamlit_xsrf",)
 _HTML = "text/html"
+OPEN = "/modules/citizen/"
+STAFF = "/modules/citizen/api/desk/"  # what the centre's staff asks stays with the node
 _CLOSED = frozenset({"agent", "metrics"})
 
 
@@ -73,7 +75,8 @@ class Proxy:
                 return web.Response(body=content, content_type=kind, headers={"Cache-Control": "no-cache"})
             if path == DASH or path.startswith(f"{DASH}/"):
                 return web.Response(status=404) if _is_closed(path) else await self._dash(request)
-            return await self._node(request)
+            is_for_intake = self._settings.intake and _is_for_strangers(path)
+            return await (self._strangers(request) if is_for_intake else self._node(request))
         except BodyTooLargeError:
             language = _language(request)
             return _problem(
@@ -87,6 +90,15 @@ class Proxy:
             if request.headers.get("Upgrade"):
                 return web.Response(status=HTTPStatus.BAD_GATEWAY)
             return _silent(request)
+
+    # -- the intake process -----------------------------------------------------------------------
+
+    async def _strangers(self, request: web.Request) -> web.StreamResponse:
+        """Hand on what anybody may ask, without what would tell who is signed in."""
+        headers = outward_headers(request, {})
+        for name in ("Cookie", "Authorization"):
+            headers.popall(name, None)
+        return await self._forward(request, _target(self._settings.intake, request), headers)
 
     # -- the node ---------------------------------------------------------------------------------
 
@@ -171,6 +183,11 @@ class Proxy:
         response = _page(page, HTTPStatus.OK)
         response.headers["Content-Security-Policy"] = policy
         return response
+
+
+def _is_for_strangers(path: str) -> bool:
+    """Whether a path is one of those that need no sign-in and that the intake process serves."""
+    return path.startswith(OPEN) and not path.startswith(STAFF)
 
 
 def _is_closed(path: str) -> bool:

@@ -46,6 +46,7 @@ class ProxySettings:
     node: str
     host: str
     port: int
+    intake: str = ""
     max_body: int = 64 * 1024 * 1024
     max_message: int = 64 * 1024 * 1024
     connect_timeout_s: float = 5.0
@@ -55,7 +56,7 @@ class ProxySettings:
     streamlit: bool = True
 
     @classmethod
-    def parse(cls, node: str, listen: str) -> Self:
+    def parse(cls, node: str, listen: str, intake: str = "") -> Self:
         """Understand `http://host:port` and `host:port`.
 
         Raises:
@@ -67,4 +68,6 @@ class ProxySettings:
             raise ValueError(f"--listen needs host:port, got {listen!r}")
         if not node.startswith(("http://", "https://")):
             raise ValueError(f"--node needs http://host:port, got {node!r}")
-        return cls(node=node.rstrip("/"), host=host.strip("[]"), port=int(port))
+        if intake and not intake.startswith(("http://", "https://")):
+            raise ValueError(f"--intake needs http://host:port, got {intake!r}")
+        return cls(node=node.rstrip("/"), host=host.strip("[]"), port=int(port), intake=intake.rstrip("/"))

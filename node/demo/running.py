@@ -65,6 +65,9 @@ class Running:
         self.start_node(site)
         await self.ready(site)
         await ensure_accounts(site, people)
+        if site.has_door:
+            self.start_intake(site)
+            await self._answering(door_of(site), f"{site.citizens_url}/healthz", site)
         came_up(site.centre.title)
 
     async def _bring_up_broker(self, site: Site) -> None:
@@ -96,12 +99,26 @@ class Running:
             )
         )
 
+    def start_intake(self, site: Site) -> int:
+        """One `python -m node intake` beside a node; gives its process id."""
+        return self.children.start(
+            Program(
+                name=door_of(site),
+                arguments=("-m", "node", "intake", "--config", str(site.settings)),
+                log=site.log.with_name(f"{door_of(site)}.log"),
+                environment={"PYTHONUNBUFFERED": "1"},
+            )
+        )
+
     def start_screens(self, site: Site) -> int:
         """One `python -m ui` in front of a node; gives its process id."""
         return self.children.start(
             Program(
                 name=f"{site.centre.code}-ui",
-                arguments=("-m", "ui", "--node", site.url, "--listen", site.screens_url.removeprefix("http://")),
+                arguments=(
+                    *("-m", "ui", "--node", site.url, "--listen", site.screens_url.removeprefix("http://")),
+                    *(("--intake", site.citizens_url) if site.has_door else ()),
+                ),
                 log=site.log.with_name(f"{site.centre.code}-ui.log"),
                 environment={"PYTHONUNBUFFERED": "1"},
             )
@@ -153,6 +170,11 @@ class Running:
         await self._clock.sleep(pause_s)
         if self.children.pid(name) is None:
             self.children.start(ended.program)
+
+
+def door_of(site: Site) -> str:
+    """What the process is called through which citizens come in."""
+    return f"{site.centre.code}-intake"
 
 
 def screens_of(title: str) -> str:

@@ -19,7 +19,7 @@ def addresses(sites: Sites, people: Mapping[tuple[str, str], Person], with_scree
         if centre.code in with_screens:
             text.append(f"  màn hình / screens  {site.screens_url}/dash/\n")
         if not sites.plan.children(centre.code):
-            text.append(f"  người dân / citizen {site.url}/modules/citizen/\n")
+            text.append(f"  người dân / citizen {site.citizens_url}/modules/citizen/\n")
         text.append(f"  API                 {site.url}/docs\n")
     return text
 
@@ -33,7 +33,7 @@ def journey(sites: Sites, with_screens: tuple[str, ...]) -> Text:
     site = sites[commune.code]
     steps = (
         f"1. gửi một phản ánh tại {commune.title} (send a report, keep its code)",
-        f"      {site.url}/modules/citizen/",
+        f"      {site.citizens_url}/modules/citizen/",
         "2. tiếp nhận, phân loại, chuyển cấp trên (receive, triage, escalate)",
         f"      {site.screens_url}/dash/",
         f"3. {district.title}: nhận xử lý, chuyển cấp trên (accept, escalate)",
@@ -41,7 +41,7 @@ def journey(sites: Sites, with_screens: tuple[str, ...]) -> Text:
         f"4. {province.title}: chữ ký của {commune.title} được kiểm tra tại đây (verified here)",
         f"      {sites[province.code].screens_url}/dash/",
         "5. mã tra cứu cho người dân thấy từng bước (the code shows the citizen each step)",
-        f"      {site.url}/modules/citizen/track",
+        f"      {site.citizens_url}/modules/citizen/track",
     )
     return Text("\n".join(("Theo dõi một phản ánh / Follow one report", *steps)))
 

@@ -72,7 +72,7 @@ async def up(wishes: Wishes, clock: Clock, console: Console) -> int:
     """Run the demo until a signal; gives the exit status."""
     stopping = _Stopping(console)
     begun = clock.monotonic()
-    sites = place(wishes.folder, DemoPlan.load(), habit=True, over_nats=wishes.over_nats)
+    sites = place(wishes.folder, DemoPlan.load(), habit=True, over_nats=wishes.over_nats, with_intake=True)
     running = Running(sites, clock, lambda text: console.print(text, style="yellow", soft_wrap=True, highlight=False))
     try:
         start = asyncio.create_task(_start(wishes, sites, running, clock, console))

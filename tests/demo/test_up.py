@@ -111,7 +111,10 @@ def test_the_demo_starts_heals_refuses_a_twin_ends_and_continues(tmp_path):
         assert (folder / "nodes" / "75" / "keys" / "sign.pem").read_text() == registry
         assert set(json.loads((folder / "ports.json").read_text())) == set(json.loads(ports))
         operator = people(folder / "accounts.txt", plan.centres)["26374", "operator"]
-        url = re.search(r"citizen (http://[^/]+)/modules", (tmp_path / "second.log").read_text()).group(1)
+        found = re.search(r"citizen (http://[^/]+)/modules/\S+\s+API +(http://[^/]+)/docs", second.log.read_text())
+        citizens, url = found.groups()
+        assert httpx.get(f"{citizens}/healthz").json() == {"status": "ok", "node": "ok"}
+        assert httpx.get(f"{citizens}/modules/citizen/").status_code == 200
         credentials = {"username": operator.username, "password": operator.password}
         assert httpx.post(f"{url}/api/v1/session", json=credentials).status_code == 200
     finally:

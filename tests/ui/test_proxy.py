@@ -49,6 +49,24 @@ class House:
 
 
 @pytest.fixture
+async def intake():
+    """What serves citizens' pages: tells what it was asked."""
+    asked = []
+
+    async def answer(request):
+        asked.append((request.path, dict(request.headers)))
+        return web.Response(text="intake")
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    server = TestServer(application)
+    await server.start_server()
+    server.asked = asked
+    yield server
+    await server.close()
+
+
+@pytest.fixture
 async def house(node):
     async with House(node) as built:
         yield built
@@ -267,3 +285,28 @@ async def test_a_slow_inner_server_is_given_up(node):
         async with House(node, silence_timeout_s=0.2) as house:
             answer = await house.client.get("/healthz", headers=HTML)
             assert answer.status == 502
+
+
+async def test_citizens_pages_come_from_the_intake_process_and_it_never_sees_who_is_signed_in(node, intake):
+    url = str(intake.make_url("")).rstrip("/")
+    async with House(node, intake=url) as house:
+        for path in ("/modules/citizen/", "/modules/citizen/api/reports/AAAA?lang=en", "/modules/citizen/static/a.css"):
+            answer = await house.client.get(path, headers={**house.cookie(), "Authorization": "Bearer x"})
+            assert await answer.text() == "intake"
+        assert [path for path, _ in intake.asked] == [
+            "/modules/citizen/",
+            "/modules/citizen/api/reports/AAAA",
+            "/modules/citizen/static/a.css",
+        ]
+        assert all("Cookie" not in headers and "Authorization" not in headers for _, headers in intake.asked)
+        for path in ("/modules/citizen/api/desk/reports", "/api/v1/centre", "/modules/other/"):
+            await house.client.get(path, headers=house.cookie())
+        assert len(intake.asked) == 3
+
+
+async def test_an_intake_that_is_away_leaves_the_rest_alone(node, intake):
+    url = str(intake.make_url("")).rstrip("/")
+    await intake.close()
+    async with House(node, intake=url) as house:
+        assert (await house.client.get("/modules/citizen/")).status == 502
+        assert (await house.client.get("/api/v1/centre", headers=house.cookie())).status == 200

@@ -52,7 +52,7 @@ async def measure(scene: Scene, commune: str, requests: Sequence[Request], brows
     async with watching as seen:
         for request in requests:
             watches = {code: asyncio.create_task(seen[code](request.mark)) for code in path}
-            receipt = await send(scene.http, scene.sites[commune].url, request, scene.clock, None)
+            receipt = await send(scene.http, scene.sites[commune].citizens_url, request, scene.clock, None)
             scene.receipts.append(receipt)
             for code, at_s in zip(watches, await asyncio.gather(*watches.values()), strict=True):
                 took[code].append(max(0.0, at_s - receipt.promised_at_s) * 1000)

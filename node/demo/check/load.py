@@ -21,7 +21,7 @@ async def report(scene: Scene, requests: Iterable[Request]) -> None:
     async def one(index: int, request: Request) -> None:
         async with gate:
             photo = await asyncio.to_thread(photograph, index) if index % _PHOTO_EVERY == 0 else None
-            url = scene.sites[request.commune].url
+            url = scene.sites[request.commune].citizens_url
             scene.receipts.append(await send(scene.http, url, request, scene.clock, photo))
 
     async with asyncio.TaskGroup() as group:

@@ -16,7 +16,7 @@ async def follow(scene: Scene) -> None:
         return await scene.province.act(incident, "resolve", note=_RESULT)
 
     await scene.until(f"the province resolves {receipt.mark}", resolved, within_s=_WITHIN_S)
-    url = scene.sites[receipt.commune].url
+    url = scene.sites[receipt.commune].citizens_url
     seen: list[dict[str, str]] = []
 
     async def told() -> bool:
