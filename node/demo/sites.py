@@ -10,7 +10,7 @@ from node.demo.plan import DemoPlan, PlannedCentre
 from node.demo.ports import LOOPBACK
 
 PERIOD_S = 60  # of figures: a day would show nothing while somebody watches
-PORTS_EACH = 5  # http, link, enrol, screens, nats; by habit the last are behind all others
+PORTS_EACH = 6  # http, link, enrol, screens, nats, door; by habit the last two are behind all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class Site:
     enrol: int
     screens: int
     nats: int
+    door: int
+    has_door: bool = False  # whether citizens come in through a process apart
 
     @property
     def settings(self) -> Path:
@@ -43,8 +45,13 @@ class Site:
 
     @property
     def url(self) -> str:
-        """The node itself: API, citizen page."""
+        """The node itself: API, sign-in."""
         return f"http://{LOOPBACK}:{self.http}"
+
+    @property
+    def citizens_url(self) -> str:
+        """Where citizens come in: the intake process where there is one, else the node."""
+        return f"http://{LOOPBACK}:{self.door if self.has_door else self.http}"
 
     @property
     def screens_url(self) -> str:
@@ -83,7 +90,13 @@ class Sites:
 
 
 def place(
-    folder: Path, plan: DemoPlan, *, habit: bool, over_nats: bool = False, period_s: int = PERIOD_S
+    folder: Path,
+    plan: DemoPlan,
+    *,
+    habit: bool,
+    over_nats: bool = False,
+    with_intake: bool = False,
+    period_s: int = PERIOD_S,
 ) -> Sites:
     """Give each centre (and the planned newcomer) its ports: those of last time, or else by habit or any."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +116,10 @@ def place(
     return Sites(
         folder=folder,
         plan=plan,
-        by_code={centre.code: _site(folder, centre, granted[centre.code]) for centre in centres},
+        by_code={
+            centre.code: _site(folder, centre, granted[centre.code], has_door=with_intake and centre in plan.leaves())
+            for centre in centres
+        },
         moved=_moved(centres, wishes, granted),
         over_nats=over_nats,
         period_s=period_s,
@@ -111,11 +127,12 @@ def place(
 
 
 def _habit(plan: DemoPlan, index: int, count: int) -> list[int]:
-    """The ports that a centre has by habit: four in a row, and one behind those of all centres."""
-    four = PORTS_EACH - 1
+    """The ports that a centre has by habit: four in a row, and two behind those of all centres."""
+    four = PORTS_EACH - 2
     return [
         *range(plan.first_port + four * index, plan.first_port + four * (index + 1)),
         plan.first_port + four * count + index,
+        plan.first_port + (four + 1) * count + index,
     ]
 
 
@@ -131,8 +148,8 @@ def _moved(
     )
 
 
-def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
-    http, link, enrol, screens, nats = granted
+def _site(folder: Path, centre: PlannedCentre, granted: list[int], *, has_door: bool) -> Site:
+    http, link, enrol, screens, nats, door = granted
     return Site(
         centre=centre,
         folder=folder / "nodes" / centre.code,
@@ -142,6 +159,8 @@ def _site(folder: Path, centre: PlannedCentre, granted: list[int]) -> Site:
         enrol=enrol,
         screens=screens,
         nats=nats,
+        door=door,
+        has_door=has_door,
     )
 
 
@@ -188,6 +207,8 @@ def write_settings(
             lines.append(f'nats = "{LOOPBACK}:{parent.nats}"')
     else:
         lines += ["[authority]", 'folder = "authority"']
+    if site.has_door:
+        lines += ["[intake]", f'listen = "{LOOPBACK}:{site.door}"']
     if has_children:
         lines += ["[modules]", "enabled = []"]
     else:

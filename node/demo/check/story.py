@@ -77,7 +77,7 @@ def _first(error: BaseException) -> BaseException:
 async def _run(wishes: Wishes, clock: Clock, tell: Callable[[str], None], found: dict[str, Any]) -> None:
     plan = DemoPlan.load()
     plan = replace(plan, newcomer=replace(plan.newcomer, parent=_TO_BE_PROMOTED))
-    sites = place(wishes.folder, plan, habit=False, period_s=missing.PERIOD_S)
+    sites = place(wishes.folder, plan, habit=False, with_intake=True, period_s=missing.PERIOD_S)
     running = Running(sites, clock, tell)
     browser = latency.browser_path() if wishes.with_browser else None
     screens = tuple(centre.code for centre in plan.centres if centre.dashboard) if browser else ()
