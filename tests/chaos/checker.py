@@ -3,8 +3,9 @@
     python -m tests.chaos.checker FOLDER
 
 `history.jsonl` has a line before each call and one after it: `ok` (the centre said that it is recorded), `failed` (it
-said that it is not), `unknown` (it died meanwhile: both are right). `export-CODE.jsonl` has what one centre holds. This
-file imports nothing of the product, so that no mistake of the product can be repeated here.
+said that it is not), `unknown` (it died meanwhile: both are right). `export-CODE.jsonl` has what one centre holds; a
+`floor` line says up to which record of a stream of its own the bytes were given up, and they are then looked for with
+whoever took that stream. This file imports nothing of the product, so that none of its mistakes can be repeated here.
 """
 
 import itertools
@@ -87,7 +88,10 @@ class _Export:
 def judge(history: Iterable[Line], exports: Mapping[str, Iterable[Line]]) -> Verdict:
     """Hold the history and all exports against each other."""
     verdict, told = Verdict(), _History(history)
-    read = {code: _read(verdict, code, list(lines)) for code, lines in exports.items()}
+    given = {code: list(lines) for code, lines in exports.items()}
+    read = {
+        code: _read(verdict, code, _completed(verdict, told, given, code), len(lines)) for code, lines in given.items()
+    }
     for code in told.names:
         if code not in read:
             verdict.lost.append(f"{code} gave nothing out")
@@ -106,7 +110,33 @@ def judge(history: Iterable[Line], exports: Mapping[str, Iterable[Line]]) -> Ver
 # one export by itself -----------------------------------------------------------------------------------------------
 
 
-def _read(verdict: Verdict, code: str, lines: Sequence[Line]) -> _Export:
+def _completed(verdict: Verdict, told: _History, given: Mapping[str, Sequence[Line]], code: str) -> list[Line]:
+    """An export with what its centre gave up by the rules taken from whoever took it; what is nowhere stays missing."""
+    found = list(given[code])
+    for floor in [line for line in found if line["what"] == "floor"]:
+        stream = _stream(floor)
+        if stream[0] != told.names.get(code):
+            verdict.phantom.append(f"{code}: gave up bytes of {_words(floor)}, which is not its own")
+            continue
+        own = {line["epoch"] for line in found if line["what"] == "epoch" and _stream(line) == stream}
+        taken: list[Line] = []
+        for line in given.get(_receiver(told, code, stream[2]), ()):
+            if line["what"] not in {"record", "epoch"} or _stream(line) != stream:
+                continue
+            if line["epoch"] in own or (line["what"] == "record" and line["order"] > floor["order"]):
+                break
+            taken.append(line)
+        found = [*taken, *found]
+    return found
+
+
+def _receiver(told: _History, code: str, audience: str) -> str:
+    if audience.startswith("down:"):
+        return next((other for other, name in told.names.items() if f"down:{name}" == audience), "")
+    return told.parents.get(code, "")
+
+
+def _read(verdict: Verdict, code: str, lines: Sequence[Line], given: int) -> _Export:
     export = _Export(code)
     epochs: dict[Stream, list[Line]] = defaultdict(list)
     heads: dict[Stream, Line] = {}
@@ -126,7 +156,7 @@ def _read(verdict: Verdict, code: str, lines: Sequence[Line]) -> _Export:
             case "end":
                 ends.append(line)
     _check_numbers(verdict, f"{code}: incident", [line["order"] for line in export.incidents])
-    if [line["lines"] for line in ends] != [len(lines) - len(ends)]:
+    if [line["lines"] for line in ends] != [given - len(ends)]:
         (verdict.doubled if len(ends) > 1 else verdict.lost).append(f"{code}: what it gave out is not all there")
     for stream in {*export.records, *epochs, *heads}:
         _check_stream(verdict, code, export.records[stream], epochs[stream], heads.get(stream))

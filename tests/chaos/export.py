@@ -13,7 +13,11 @@ from federation.frame import decode_record, parse_frame
 _MARK = re.compile(rb"dau[a-z]{5}z")
 _FRAMES = """
     SELECT s.origin, s.lane, s.audience, f.raw, f.end_count FROM federation_frame f
-    JOIN federation_stream s ON s.id = f.stream_id ORDER BY s.id, f.pos
+    JOIN federation_stream s ON s.id = f.stream_id WHERE length(f.raw) > 0 ORDER BY s.id, f.pos
+"""
+_FLOORS = """
+    SELECT s.origin, s.lane, s.audience, f.end_count FROM federation_stream s
+    JOIN federation_frame f ON f.stream_id = s.id AND f.pos = s.floor ORDER BY s.id
 """
 _HEADS = "SELECT origin, lane, audience, epoch, frame_no, head_count FROM federation_stream ORDER BY id"
 
@@ -22,7 +26,7 @@ def export(database: Path, file: Path) -> int:
     """Write the lines; how many there are."""
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
-        lines = [*_records(connection), *_heads(connection), *_incidents(connection)]
+        lines = [*_records(connection), *_floors(connection), *_heads(connection), *_incidents(connection)]
     lines.append({"what": "end", "lines": len(lines)})
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     return len(lines)
@@ -50,6 +54,13 @@ def _records(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
                 "kind": record.kind,
                 "marks": sorted({found.decode() for found in _MARK.findall(record.payload)}),
             }
+
+
+def _floors(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
+    """Up to which record the bytes of a stream were given up by the rules; whoever took it must have them."""
+    for row in connection.execute(_FLOORS):
+        stream = {name: row[name] for name in ("origin", "lane", "audience")}
+        yield {"what": "floor", **stream, "order": row["end_count"]}
 
 
 def _heads(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]]:
