@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.orm import Session
 
 from federation.bulk import wants
-from federation.bulk.desk import DONE, FETCHING, LATER, ObjectDesk
+from federation.bulk.desk import DONE, FETCHING, LATER, STORAGE, ObjectDesk
 from federation.bulk.manifest import Manifest
 from federation.bulk.objects import ObjectDamaged, ObjectStore
 from federation.bulk.rules import Rules, Source
@@ -259,8 +259,8 @@ class Carrier:
         await self._judged(wish, manifest, verdict)
 
     async def _judged(self, wish: Wish, manifest: Manifest, verdict: wire.ObjectVerdict) -> None:
-        if verdict.code in {LATER, "STORAGE"}:
-            await self.clock.sleep(RETRY_S)
+        if verdict.code in {LATER, STORAGE}:
+            await self.clock.sleep(RETRY_S if verdict.code == LATER else LONGEST_RETRY_S)
             self._bell.set()
             return
         self._ended.add((wish.digest, wish.at))

@@ -17,10 +17,11 @@ from federation.house import Clock
 from federation.storage import Storage
 from federation.v1 import bulk_pb2 as wire
 
-DONE, LATER, FETCHING = "DONE", "LATER", "FETCHING"
+DONE, LATER, FETCHING, STORAGE = "DONE", "LATER", "FETCHING", "STORAGE"
 ALARM = "BAD_OBJECT"
 MOST_AT_ONCE = 4
 QUIET_S = 30.0
+RESERVE_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class ObjectDesk:
     store: ObjectStore
     rules: Rules
     on_progress: Callable[[], None] = lambda: None
+    reserve_bytes: int = RESERVE_BYTES
     _held: dict[bytes, int] = field(default_factory=dict)
     _told: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _active: dict[bytes, float] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class ObjectDesk:
             return _not_wanted()
         if len(self._busy()) >= MOST_AT_ONCE and want.wish.digest not in self._active:
             return wire.ObjectVerdict(code=LATER, reason="others are being brought")
+        if self.store.room() < want.size + self.reserve_bytes:
+            return wire.ObjectVerdict(code=STORAGE, reason="the disk is nearly full")
         try:
             manifest = _right(want, offer.manifest)
         except ManifestInvalid as error:
@@ -98,7 +102,7 @@ class ObjectDesk:
             try:
                 self.store.append(manifest, number, chunk.data)
             except OSError as error:
-                return wire.ObjectVerdict(code="STORAGE", reason=f"the disk does not take it: {error.strerror}")
+                return wire.ObjectVerdict(code=STORAGE, reason=f"the disk does not take it: {error.strerror}")
             self._held[manifest.digest] = number + 1
         self._touch(manifest.digest)
         self.on_progress()
@@ -141,7 +145,7 @@ class ObjectDesk:
                 self._held.pop(manifest.digest, None)
                 return self._bad(want, "BAD_OBJECT", str(error))
             except OSError as error:
-                return wire.ObjectVerdict(code="STORAGE", reason=f"the disk does not take it: {error.strerror}")
+                return wire.ObjectVerdict(code=STORAGE, reason=f"the disk does not take it: {error.strerror}")
         self.storage.write(lambda session: self._keep(session, want, manifest))
         self.forget(manifest.digest)
         return wire.ObjectVerdict(code=DONE)

@@ -153,6 +153,8 @@ def _digest(file: Path) -> bytes:
 
 
 def _private_folder(folder: Path, top: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for one in (top, folder):
-        one.chmod(0o700)
+    """Make the folder, and those above it up to `top`, for the owner only."""
+    if folder != top:
+        _private_folder(folder.parent, top)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)

@@ -46,9 +46,12 @@ class Tiers:
         file.write_text(file.read_text("utf-8").replace('folder = "data"', 'folder = "."'), "utf-8")
         return Settings.load(file)
 
-    async def start(self, code):
+    def node(self, code):
         self.nodes[code] = Node(self.settings(code))
-        await self.nodes[code].start()
+        return self.nodes[code]
+
+    async def start(self, code):
+        await self.node(code).start()
 
     async def stop(self, code):
         await self.nodes.pop(code).stop()
