@@ -2,25 +2,31 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 from cryptography import x509
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from federation.copies_link import Asking, ask_heads
 from federation.examination.copies import Shelf
 from node import local
 from node.app import BALLAST_BYTES
+from node.backup.journal import Entry, newest_safe
 from node.ballast import MARGIN_BYTES
 from node.clock import SystemClock
 from node.commands.plain import Config, sentences
 from node.engines import is_sqlite, reader_engine
 from node.folder import folder_problem
+from node.forgetting import Forgotten, forgotten
+from node.restoration import reports
 from node.settings import Settings
 from node.timekeeping import MOST
 from pki.diagnose import diagnose
@@ -31,6 +37,7 @@ from pki.registry import RegistryFile
 # Two connections that write and checkpoint at once may damage the file (fixed in 3.51.3); a node has one that writes.
 _WAL_RESET = ((3, 7, 0), (3, 51, 2))
 _FEW_DAYS = timedelta(days=14)
+_OLD_BACKUP, _VERY_OLD_BACKUP = timedelta(days=7), timedelta(days=30)
 _LITTLE_ROOM = 1024 * 1024 * 1024
 _POSTGRES = ("fsync", "full_page_writes", "synchronous_commit", "data_checksums")
 
@@ -58,6 +65,7 @@ def examine(settings: Settings) -> Iterator[Remark]:
     yield from _disk(settings)
     yield from _database(settings)
     yield from _keys(settings)
+    yield from _backups(settings, SystemClock().now())
 
 
 def _folder(settings: Settings) -> Iterator[Remark]:
@@ -193,6 +201,34 @@ def _keys(settings: Settings) -> Iterator[Remark]:
         yield Remark("ok", "this centre has no parent to compare its clock with")
         return
     yield _clock(Asking(keystore=keystore, registry=registry, address=settings.parent.address), clock)
+
+
+def _backups(settings: Settings, now: datetime) -> Iterator[Remark]:
+    """Which backup counts, what was forgotten because of such, and whether a restore wants a new one."""
+    engine = reader_engine(settings.database_url)
+    try:
+        with Session(engine) as session:
+            given_up, restores = forgotten(session), reports(session)
+    except DBAPIError:
+        given_up, restores = Forgotten(0, None), []  # another remark says that the database cannot be read
+    finally:
+        engine.dispose()
+    yield backup_remark(newest_safe(settings.node.folder), restores, now)
+    if given_up.last_at is not None:
+        words = f"the bytes of {given_up.frames} frames were given up, safe at neighbours; last at {given_up.last_at}"
+        yield Remark("ok", words)
+
+
+def backup_remark(safe: Entry | None, restores: Sequence[Mapping[str, Any]], now: datetime) -> Remark:
+    """What to think of the newest backup that was tried."""
+    if restores and (safe is None or safe.made_at.isoformat() < str(restores[-1]["ended_at"])):
+        words = f"this node was restored ({restores[-1]['ended_at']}) and has no newer backup: make one and verify it"
+        return Remark("bad", words)
+    if safe is None:
+        return Remark("note", "no backup of this node was ever tried and declared safe: see `python -m node backup`")
+    age = now - safe.made_at
+    level = "ok" if age < _OLD_BACKUP else "note" if age < _VERY_OLD_BACKUP else "bad"
+    return Remark(level, f"the newest backup that was tried and counts is {age.days} days old: {safe.file}")
 
 
 def certificates(keystore: Keystore, now: datetime) -> Iterator[tuple[str, timedelta]]:

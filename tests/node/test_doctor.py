@@ -7,8 +7,16 @@ from datetime import timedelta
 import pytest
 from typer.testing import CliRunner
 
+from node.backup.journal import Entry
 from node.cli import app
-from node.commands.doctor import Remark, _postgresql, certificates, postgres_setting, sqlite_version
+from node.commands.doctor import (
+    Remark,
+    _postgresql,
+    backup_remark,
+    certificates,
+    postgres_setting,
+    sqlite_version,
+)
 from node.engines import reader_engine
 from pki.keystore import Keystore
 from tests.fakes.authority import THREE_TIERS, real_now, small_federation
@@ -74,6 +82,18 @@ def test_a_node_that_is_well_says_so_and_each_damage_is_a_sentence(home) -> None
     assert "journal mode is delete" in said
     (home / "node.db").write_bytes(b"no database at all" * 400)
     assert "cannot be read" in look(home)[1]
+
+
+@pytest.mark.parametrize(
+    ("days", "restored_days_ago", "level"),
+    [(None, None, "note"), (1, None, "ok"), (8, None, "note"), (31, None, "bad"), (1, 0, "bad"), (1, 2, "ok")],
+)
+def test_a_backup_that_counts_is_asked_for(days, restored_days_ago, level) -> None:
+    now = real_now()
+    made_at = now - timedelta(days=days or 0)
+    safe = Entry(what="safe", at=now, file="monday", sha256="", made_at=made_at, heads={})
+    ended = [] if restored_days_ago is None else [{"ended_at": (now - timedelta(days=restored_days_ago)).isoformat()}]
+    assert backup_remark(safe if days else None, ended, now).level == level
 
 
 def test_a_certificate_that_ends_soon_is_seen(home) -> None:
