@@ -18,12 +18,11 @@ from federation.effects import Handler, Unacceptable
 from federation.end_receipt import is_lifted, note_lifted, tell
 from federation.failpoint import failpoint
 from federation.frame import FrameInvalid, Inbound, open_enclosure, place_of_enclosure
-from federation.ledger import PARENT, Lane, NotSealed, append, bypass, enclosure
+from federation.ledger import PARENT, PAST_PARENT, Lane, NotSealed, append, bypass, enclosure
 from federation.rights import grandparent_of, is_past_parent, step_towards
 from federation.v1 import ledger_pb2 as wire
 from pki.registry import Registry
 
-KIND = "ledger.bypass"
 USED = "BYPASS_USED"
 
 
@@ -39,7 +38,7 @@ def send(session: Session, late: Iterable[Late], *, name: str, registry: Registr
         except NotSealed:
             continue
         payload = wire.BypassedRecord(enclosed=enclosed).SerializeToString(deterministic=True)
-        by = append(session, lane=Lane.URGENT, audience=bypass(above), kind=KIND, payload=payload, now=now)
+        by = append(session, lane=Lane.URGENT, audience=bypass(above), kind=PAST_PARENT, payload=payload, now=now)
         mark_bypassed(session, one.rid, by)
         failpoint("bypass.after_append")
         detail = f"{one.kind} {one.rid}: {above} has not confirmed it, so it goes there past the parent"

@@ -305,6 +305,7 @@ class Delivery:
             if self._sessions.get(name) is session:
                 del self._sessions[name]
                 self._update(name, lambda state: replace(state, connected=False, in_flight=0))
+                self._dirty.set()
 
     async def _fence(self, name: str, older: LinkSession, boot: bytes) -> None:
         """A second connection of one centre ends the first; if another start of it still lives there, that is an alarm.

@@ -12,7 +12,7 @@ from federation import chain, tables
 from federation.alarm import raise_alarm
 from federation.failpoint import failpoint
 from federation.frame import Frame, Inbound, Record, decode_record, inbound, parse_frame, to_us
-from federation.ledger import observe_hlc
+from federation.ledger import PAST_PARENT, end_of_bypass, observe_hlc
 from federation.trouble import is_storage_failure, is_transaction_lost
 
 Handler = Callable[[Session, Inbound], None]
@@ -53,12 +53,18 @@ class Effects:
     """Applies the records of frames that were just stored."""
 
     def __init__(
-        self, handlers: Mapping[str, Handler], *, name: str = "", own_handlers: Mapping[str, Handler] | None = None
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        name: str = "",
+        own_handlers: Mapping[str, Handler] | None = None,
+        kinds: Mapping[str, Handler] | None = None,
     ) -> None:
-        """Take what to do with each kind that others send, and with kinds of this node's own that are given back."""
+        """Take what to do with each kind that others send, with own ones that are given back, and with delivery's."""
         self._handlers = handlers
         self._name = name
         self._own_handlers = own_handlers or {}
+        self._kinds = kinds or {}
 
     def apply(
         self, taking: Taking, frame: Frame, records: Sequence[Record | None], done: frozenset[bytes] = frozenset()
@@ -128,8 +134,10 @@ class Effects:
         return item.origin == self._name and item.kind not in self._own_handlers
 
     def _handle(self, session: Session, item: Inbound) -> None:
+        if end_of_bypass(item.audience) and item.kind != PAST_PARENT:
+            raise Unacceptable("WRONG_WAY", f"{item.kind} does not go past a parent by itself")
         handlers = self._own_handlers if item.origin == self._name else self._handlers
-        handler = handlers.get(item.kind)
+        handler = handlers.get(item.kind) or self._kinds.get(item.kind)
         if handler is None:
             raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {item.kind}")
         handler(session, item)

@@ -7,13 +7,12 @@ from sqlalchemy.orm import Session
 from federation import bypass, end_receipt, heads
 from federation.effects import Handler
 from federation.frame import Inbound
+from federation.ledger import PAST_PARENT
 from pki.registry import Registry
 
 
-def with_own_kinds(
-    handlers: Mapping[str, Handler], *, name: str, registry: Callable[[], Registry]
-) -> Mapping[str, Handler]:
-    """Handlers of a node, and those of delivery's own kinds."""
+def own_kinds(handlers: Mapping[str, Handler], *, name: str, registry: Callable[[], Registry]) -> Mapping[str, Handler]:
+    """What delivery does with its own kinds; `handlers` are the node's, for what comes past a parent."""
 
     def receipt(session: Session, inbound: Inbound) -> None:
         end_receipt.hear(session, inbound, name=name, registry=registry())
@@ -24,4 +23,4 @@ def with_own_kinds(
     def told_heads(session: Session, inbound: Inbound) -> None:
         heads.Listener(name, registry(), inbound.received_at).hear(session, inbound)
 
-    return {**handlers, end_receipt.KIND: receipt, bypass.KIND: past_parent, heads.KIND: told_heads}
+    return {end_receipt.KIND: receipt, PAST_PARENT: past_parent, heads.KIND: told_heads}

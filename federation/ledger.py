@@ -33,6 +33,7 @@ UP = "up"
 PARENT = "parent"
 _DOWN = "down:"
 _BYPASS = "bypass:"
+PAST_PARENT = "ledger.bypass"  # the one kind of record that a bypass carries
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _LONGEST_KIND = 64
 _HEADER_ROOM = 1024

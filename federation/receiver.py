@@ -26,7 +26,7 @@ from federation.frame import (
     parse_frame,
     verify_frame,
 )
-from federation.kinds import with_own_kinds
+from federation.kinds import own_kinds
 from federation.ledger import Lane
 from federation.receipt import Ack
 from federation.removal import readable
@@ -86,9 +86,8 @@ class Receiver:
         """Take the node's own registry name, the current registry, and what to do with each kind."""
         self._name = name
         self._registry = registry
-        self.effects = Effects(
-            with_own_kinds(handlers, name=name, registry=registry), name=name, own_handlers=own_handlers
-        )
+        kinds = own_kinds(handlers, name=name, registry=registry)
+        self.effects = Effects(handlers, name=name, own_handlers=own_handlers, kinds=kinds)
 
     # before the transaction --------------------------------------------------------------------------------------
 

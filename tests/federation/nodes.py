@@ -74,12 +74,15 @@ class Node:
     def _apply(self, session: Session, inbound: Inbound) -> None:
         self.applied.append(inbound)
 
-    async def start(self, parent: "Node | None" = None, *, listen: bool = True, port: int = 0) -> "Node":
+    async def start(
+        self, parent: "Node | None" = None, *, listen: bool = True, port: int = 0, bypass: str | None = None
+    ) -> "Node":
         address = ParentAddress(f"127.0.0.1:{parent.port}") if parent else None
         await self.delivery.start(
             parent=address,
             listen=f"127.0.0.1:{port}" if listen else None,
             link=self.link(self) if self.link else None,
+            bypass=bypass,
         )
         self.port = self.delivery.port or self.port
         return self

@@ -10,7 +10,7 @@ from federation import alarm, bypass, tables
 from federation.awaited import Watch, settle, standing
 from federation.end_receipt import KIND
 from federation.frame import from_us, open_enclosure, place_of_enclosure
-from federation.ledger import PARENT, Lane, append, down, enclosure
+from federation.ledger import PARENT, PAST_PARENT, Lane, append, down, enclosure
 from federation.v1 import ledger_pb2 as wire
 from tests.fakes.authority import DONG_NAI
 from tests.simulation.posts import Tree
@@ -331,6 +331,6 @@ def send_past(tree: Tree, post, enclosed: bytes) -> None:
     payload = wire.BypassedRecord(enclosed=enclosed).SerializeToString()
     audience, now = bypass.bypass(tree.province.name), tree.clock.now()
     post.database.write(
-        lambda session: append(session, lane=Lane.URGENT, audience=audience, kind=bypass.KIND, payload=payload, now=now)
+        lambda session: append(session, lane=Lane.URGENT, audience=audience, kind=PAST_PARENT, payload=payload, now=now)
     )
     past_parent(tree)
