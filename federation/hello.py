@@ -12,7 +12,7 @@ from federation.rights import may_travel
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
-WINDOW_FRAMES = 8
+WINDOW_FRAMES = 32
 WINDOW_BYTES = 2 * 1024 * 1024
 _MOST_STREAMS = 3000
 

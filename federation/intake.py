@@ -20,7 +20,8 @@ from federation.v1 import link_pb2 as wire
 log = logging.getLogger(__name__)
 
 NACK_PAUSE_S = 1.0
-_TAKE_AT_ONCE = 4
+_TAKE_FRAMES = 16
+_TAKE_BYTES = 256 * 1024  # more would keep the writer from what is urgent
 Spawn = Callable[[Coroutine[None, None, None]], object]
 
 
@@ -53,8 +54,10 @@ class Intake:
         self._spawn(self._commit_lane(lane, verified))
         while True:
             deliveries = [await arriving.get()]
-            while len(deliveries) < _TAKE_AT_ONCE and not arriving.empty():
+            size = len(deliveries[0].frame)
+            while len(deliveries) < _TAKE_FRAMES and size < _TAKE_BYTES and not arriving.empty():
                 deliveries.append(arriving.get_nowait())
+                size += len(deliveries[-1].frame)
             await verified.put(await self._house.run(self._open, deliveries))
 
     def _open(self, deliveries: Sequence[wire.FrameDelivery]) -> list[Arrival]:

@@ -26,7 +26,7 @@ from federation.v1 import frame_pb2, link_pb2
 from pki.registry import Registry
 
 SILENCE_S = 30.0
-_FETCH = 4
+_FETCH = 16
 _BATCH_BYTES = 256 * 1024
 _frame, _stream, _receipt = tables.frame, tables.stream, tables.receipt
 _FRAMES = (

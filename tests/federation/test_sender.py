@@ -58,17 +58,18 @@ def drain(centre, sender):
 
 
 def test_no_more_is_under_way_than_was_granted(commune, district) -> None:
-    for number in range(20):
+    window = WINDOW_FRAMES
+    for number in range(window + 10):
         commune.say(str(number))
     sender = resume(commune, district)
     first = drain(commune, sender)
-    assert numbers(commune, first) == list(range(WINDOW_FRAMES))
-    assert sender.in_flight == WINDOW_FRAMES
+    assert numbers(commune, first) == list(range(window))
+    assert sender.in_flight == window
     for envelope in district.take(commune, *first[:3]):
         commune.hear(sender, envelope)
-    assert numbers(commune, drain(commune, sender)) == [8, 9, 10]
-    sender.grant(wire.LaneCredit(lane="regular", frames=12, bytes=1 << 21))
-    assert numbers(commune, drain(commune, sender)) == [11, 12, 13, 14]
+    assert numbers(commune, drain(commune, sender)) == [window, window + 1, window + 2]
+    sender.grant(wire.LaneCredit(lane="regular", frames=window + 4, bytes=1 << 21))
+    assert numbers(commune, drain(commune, sender)) == [window + number for number in (3, 4, 5, 6)]
 
 
 def test_the_limit_of_bytes_holds_too_but_a_single_frame_always_goes(commune, district) -> None:
@@ -84,7 +85,7 @@ def test_the_limit_of_bytes_holds_too_but_a_single_frame_always_goes(commune, di
 
 @pytest.mark.parametrize("window_is_full", [True, False])
 def test_an_urgent_record_goes_before_a_backlog(commune, district, window_is_full) -> None:
-    for number in range(10):
+    for number in range(WINDOW_FRAMES):  # and a genesis each
         commune.say(str(number), lane=Lane.AUDIT)
         commune.say(str(number))
     sender = resume(commune, district)
@@ -93,7 +94,7 @@ def test_an_urgent_record_goes_before_a_backlog(commune, district, window_is_ful
     commune.say("now", lane=Lane.URGENT)
     assert [one.lane for one in outgoing(commune, sender)] == ["urgent", "urgent"]
     if not window_is_full:
-        assert [one.lane for one in drain(commune, sender)] == ["regular"] * 8 + ["audit"] * 8
+        assert [one.lane for one in drain(commune, sender)] == ["regular"] * WINDOW_FRAMES + ["audit"] * WINDOW_FRAMES
 
 
 def test_a_new_connection_resumes_at_the_cursor_and_sends_again_what_was_under_way(commune, district) -> None:
