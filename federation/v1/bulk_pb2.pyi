@@ -83,6 +83,8 @@ Global___WishesQuestion: _TypeAlias = WishesQuestion  # noqa: Y015
 
 @_typing.final
 class WantedObjects(_message.Message):
+    """The answer: a mark that changes with what is wanted."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     MARK_FIELD_NUMBER: _builtins.int
@@ -173,6 +175,8 @@ Global___ObjectOffer: _TypeAlias = ObjectOffer  # noqa: Y015
 
 @_typing.final
 class ObjectChunk(_message.Message):
+    """One chunk of an object that was offered."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     DIGEST_FIELD_NUMBER: _builtins.int
