@@ -13,9 +13,9 @@ from sqlalchemy import delete
 from federation import chain, tables
 from federation.effects import Effects, Taking
 from federation.frame import decode_record, open_frame, parse_frame
+from federation.kinds import own_kinds
 from federation.ledger import Sealer
 from node import inbound
-from node.incident import wire
 from tests.fakes.storage import FakeStorage
 from tests.simulation.posts import Line, Post, Tree
 
@@ -51,12 +51,9 @@ def other_end(line: Line, post: Post) -> Post:
 
 
 def effects_of(post: Post) -> Effects:
-    own, others = inbound.own_handlers(post.context), inbound.handlers(post.context)
-
-    def handle(session, item):
-        (own if item.origin == post.name else others)[item.kind](session, item)
-
-    return Effects(dict.fromkeys(wire.KINDS, handle))
+    others = inbound.handlers(post.context)
+    kinds = own_kinds(others, name=post.name, registry=lambda: post.registry.current)
+    return Effects(others, name=post.name, own_handlers=inbound.own_handlers(post.context), kinds=kinds)
 
 
 def give_back(post: Post, holder: Post) -> int:
