@@ -92,6 +92,15 @@ class Client:
         """How the node itself is: links, certificates, disk, jobs, each with its state."""
         return self._object("GET", "/api/v1/health")
 
+    def figures(self, **asked: str) -> Json:
+        """The figures of a period: each with value or unknown, coverage, age, status and revision."""
+        return self._object("GET", "/api/v1/figures", query={name: value for name, value in asked.items() if value})
+
+    def figure(self, code: str, **asked: str) -> Json:
+        """One figure with the share of each centre, every revision and its signature."""
+        query = {name: value for name, value in asked.items() if value}
+        return self._object("GET", f"/api/v1/figures/{_segment(code)}", query=query)
+
     def modules(self) -> list[Json]:
         """The modules that are switched on, with the pages they bring."""
         return _items(self._ask("GET", "/api/v1/modules"), "modules")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import session, theme
 from ui.client import Json, NodeDownError, RefusedError
-from ui.screens import account, health, incidents, situation
+from ui.screens import account, figures, health, incidents, situation
 from ui.settings import DASH, HOUSE, AppSettings
 from ui.widgets.live import live
 from ui.widgets.plain import plain
@@ -38,6 +38,9 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
         "incidents": st.Page(incidents.show, title=t("Sự cố"), url_path="incidents"),
     }
     open_to = set(pages) if account.may_watch(visitor) else set()
+    pages["figures"] = st.Page(figures.show, title=t("Số liệu"), url_path="figures")
+    if account.may(visitor, figures.PERMISSION):
+        open_to.add("figures")
     for page in module_pages(modules):
         key = f"module:{page.path}"
         title = page.title if t(key) == key else t(key)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import WSMsgType, web
 
-from tests.fakes import node_facts
+from tests.fakes import figure_facts, node_facts
 
 COOKIE = "lt_abcdefgh"
 PEOPLE = ("dieuhanh", "lanhdao", "quantri", "nguoidan", "quansat")
@@ -151,6 +151,8 @@ class FakeNode:
         add("GET", "/api/v1/situation", self._situation)
         add("GET", "/api/v1/health", self._health)
         add("GET", "/api/v1/links", self._links)
+        for path, handler in figure_facts.routes(self._need, lambda: datetime.now(UTC)):
+            add("GET", path, handler)
         add("GET", "/api/v1/modules", self._modules)
         add("GET", "/api/v1/territory", self._territory)
         add("GET", "/ws", self._ws)

@@ -31,7 +31,7 @@ AREAS = [
      "point": {"lat": 11.0028, "lon": 106.883}, "radius_m": 3441},
 ]  # fmt: skip
 
-_READ = ["incident.read", "link.read", "report.read"]
+_READ = ["incident.read", "figure.read", "link.read", "report.read"]
 PRINCIPALS = {
     "dieuhanh": {"username": "dieuhanh", "display_name": "Nguyễn Thị Hạnh", "role": "operator", "area_code": "731",
                  "permissions": [*_READ, "incident.act", "report.identity"]},

@@ -23,6 +23,8 @@ PATHS = (
     "/api/v1/incidents/{id}",
     "/api/v1/situation",
     "/api/v1/links",
+    "/api/v1/figures",
+    "/api/v1/figures/incident.opened",
     "/api/v1/health",
     "/api/v1/modules",
     "/api/v1/territory",

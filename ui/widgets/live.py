@@ -11,7 +11,7 @@ from ui import session
 from ui.texts.words import english
 
 _STATIC = Path(__file__).parent.parent / "static"
-_PARTS = ("ui-core", "live-queue", "live-map", "live-situation", "live-bar", "live-detail", "live")
+_PARTS = ("ui-core", "live-queue", "live-map", "live-situation", "live-bar", "live-detail", "live-figures", "live")
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EVENTS = ("reload",)
 
