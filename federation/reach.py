@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
+from federation.frame import StreamKey
 from federation.hello import cursor_of, key_of
 from federation.ledger import UP, Lane
 from federation.receipt import Ack
@@ -73,11 +74,19 @@ def head_acks(
     """A receipt for each urgent stream of the neighbour's own that both hold equally far: the last one may be lost."""
     connection = session.connection()
     heads = {key_of(one): cursor_of(one.position) for one in hello.heads}
-    acks = []
+    acks: list[Ack] = []
     for key, head in heads.items():
         if key.origin != peer or key.lane != Lane.URGENT or not may_travel(registry, key, sender=peer, receiver=name):
             continue
         held = chain.load(connection, key)
         if held is not None and (held.epoch, held.frame_no, held.frame_hash) == head:
-            acks.append(Ack(name, b"", key, held.epoch, held.frame_no, held.frame_hash, now))
-    return with_safe(connection, acks)
+            acks += head_ack(session, key, name=name, now=now)
+    return acks
+
+
+def head_ack(session: Session, key: StreamKey, *, name: str, now: datetime) -> list[Ack]:
+    """A receipt for as much of a stream as is held; none if that is nothing."""
+    held = chain.load(session.connection(), key)
+    if held is None or held.empty:
+        return []
+    return with_safe(session.connection(), [Ack(name, b"", key, held.epoch, held.frame_no, held.frame_hash, now)])

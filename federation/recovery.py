@@ -9,6 +9,8 @@ from federation.frame import FrameInvalid, StreamKey
 from federation.hello import Cursor, key_of, position
 from federation.house import House
 from federation.link import Channel
+from federation.reach import head_ack
+from federation.receipt import sign_ack
 from federation.restitution import Returned, following, locator
 from federation.rights import may_travel
 from federation.settlement import mark_restored, neighbours
@@ -67,6 +69,14 @@ class Recovery:
         given = await self._house.read(lambda session: following(session, recall))
         failpoint("recovery.before_give")
         await self._channel.send(wire.Envelope(given_back=given))
+        if given.frames and not given.remaining:
+            await self._confirm(stream)
+
+    async def _confirm(self, stream: StreamKey) -> None:
+        """Everything is given back: say how far it is held, for the receipts of it were lost as well."""
+        house, now = self._house, self._house.clock.now()
+        for ack in await house.read(lambda session: head_ack(session, stream, name=house.name, now=now)):
+            await self._channel.send(wire.Envelope(ack=sign_ack(ack, house.keystore)))
 
     async def hear(self, given: wire.GivenBack) -> None:
         """Put what is given back in its place, and ask for more while there is more."""
