@@ -67,10 +67,12 @@ export function makeStory(page) {
   const events = h("ol", { class: "timeline" });
   const proofs = h("ul", { class: "proofs" });
   const noProof = h("p", { class: "empty" }, t("Sự cố mở tại đây; chưa có bằng chứng từ nơi khác."));
+  const receipts = h("ul", { class: "proofs" });
   const block = (name, ...content) => h("section", { class: "panel" }, h("header", {}, h("h2", {}, name)), h("div", { class: "inner" }, ...content));
+  const confirmed = block(t("Xác nhận của cấp trên"), receipts);
   const root = h("div", { class: "story" },
     h("div", {}, block(t("Nội dung"), words, photo, facts)),
-    h("div", {}, block(t("Diễn biến"), events), block(t("Chữ ký và nguồn gốc"), proofs, noProof)));
+    h("div", {}, block(t("Diễn biến"), events), block(t("Chữ ký và nguồn gốc"), proofs, noProof), confirmed));
 
   function update() {
     const item = page.data.incident;
@@ -88,6 +90,8 @@ export function makeStory(page) {
     patchList(events, [...(item.timeline || [])].reverse().map((one, at) => ({ ...one, key: item.timeline.length - at })), (one) => one.key, createEvent, updateEvent);
     patchList(proofs, item.proofs || [], (one) => `${one.origin}${one.key_id}${one.received_at}`, createProof, updateProof);
     noProof.hidden = (item.proofs || []).length > 0;
+    confirmed.hidden = !item.receipts;
+    patchList(receipts, receiptRows(item.receipts), (one) => one.holder.name, createProof, updateReceipt);
     tick();
   }
 
@@ -118,6 +122,16 @@ export function makeStory(page) {
     setAttr(row.querySelector("code"), "title", one.key_id);
   }
 
+  function updateReceipt(row, one) {
+    const tone = one.received_at ? "ok" : one.late ? "alarm" : "watch";
+    setAttr(row.firstChild, "data-tone", tone);
+    setShape(row.firstChild.firstChild, tone);
+    const values = { who: one.holder.title, time: one.received_at ? formats.moment(one.received_at) : "" };
+    setText(row.querySelector("strong"), one.received_at ? t("{who} đã nhận lúc {time} (xác minh)", values) : t("Chưa có xác nhận của {who}", values));
+    setText(row.querySelector(".by"), one.bypassed ? t("Đã gửi qua đường vòng") : one.late ? t("Quá thời gian chờ") : "");
+    row.querySelector("code").hidden = true;
+  }
+
   function tick() {
     for (const row of proofs.children) {
       const one = row.ltOne;
@@ -128,6 +142,13 @@ export function makeStory(page) {
   }
 
   return { root, on: (what) => { if (what === "beat") tick(); }, update };
+}
+
+/** Who above has signed for this centre's own word, then who has not yet. */
+function receiptRows(known) {
+  if (!known) return [];
+  const missing = known.missing ? [{ ...known.missing, bypassed: known.bypassed }] : [];
+  return [...known.confirmed.filter((one) => one.holder.name !== known.missing?.holder.name), ...missing];
 }
 
 function verifiers(value) {

@@ -163,7 +163,7 @@ function makeLinks({ t, formats, line }) {
     row.ltOne = one;
     const find = (name) => row.querySelector(`.${name}`);
     setText(find("name"), one.title || one.peer);
-    setText(find("relation"), one.relation === "parent" ? t("cấp trên") : t("cấp dưới"));
+    setText(find("relation"), { parent: t("cấp trên"), bypass: t("đường vòng") }[one.relation] || t("cấp dưới"));
     setText(find("waiting"), waitingText(t, formats, one.waiting));
     setText(find("flight"), formats.number(one.in_flight));
     setText(find("coming"), Object.keys(one.peer_waiting || {}).length === 0 ? "–" : waitingText(t, formats, one.peer_waiting));
