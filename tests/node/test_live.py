@@ -210,6 +210,26 @@ def test_nobody_may_look_without_a_session_from_another_page_or_without_the_righ
     assert refused(centre.signed_in(Role.CITIZEN)) == 403
 
 
+@pytest.mark.parametrize("how", ["closed", "other rights", "session ended", "signed out"])
+def test_a_screen_ends_with_its_session_and_not_at_the_next_look(centre, how):
+    """The clock stands still: what ends the connection is the news, not the time."""
+    hub = centre.app.state.live = Live({"situation": lambda principal: {"who": principal.username}}, centre.clock)
+    centre.context.database.on_commit(hub.touch)
+    client, local = centre.signed_in(), centre.client()
+    acts = {
+        "closed": lambda: local.put("/local/v1/accounts/operator/access", json={"disabled": True}),
+        "other rights": lambda: local.put("/local/v1/accounts/operator/scope", json={"role": "leader"}),
+        "session ended": lambda: local.delete("/local/v1/accounts/operator/sessions"),
+        "signed out": lambda: client.delete("/api/v1/session"),
+    }
+    with client.websocket_connect("/ws", headers=cookie(client)) as screen:
+        assert screen.receive_json()["data"] == {"who": "operator"}
+        assert acts[how]().status_code < 300
+        with pytest.raises(WebSocketDisconnect) as caught:
+            screen.receive_json()
+        assert caught.value.code == 1008
+
+
 def test_a_screen_connects_and_a_crowd_is_sent_away(centre, monkeypatch):
     centre.app.state.live = Live({"situation": lambda principal: {"who": principal.username}}, FakeClock())
     client = centre.signed_in()

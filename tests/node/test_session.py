@@ -270,3 +270,28 @@ def test_strangers_cannot_fill_the_audit(centre):
     for _ in range(100):
         assert client.get("/api/v1/session").status_code == 401
     assert len([line for line in centre.audited() if line.act == "access.refused"]) == 30
+
+
+def test_a_session_that_nobody_uses_ends_and_a_live_screen_is_use_if_the_setting_says_so(centre):
+    client = centre.signed_in()
+    look = {"lt-unattended": "1"}
+    for _ in range(4):
+        centre.clock.advance(10 * 60)
+        assert client.get("/api/v1/session", headers=look).status_code == 200
+        centre.context.database.write(lambda one: None)
+    for _ in range(2):  # the proxy's own questions are nobody's use
+        centre.clock.advance(10 * 60)
+        assert client.get("/api/v1/session", headers={"lt-unattended": "proxy"}).status_code == 200
+        centre.context.database.write(lambda one: None)
+    centre.clock.advance(10 * 60 + 1)
+    assert client.get("/api/v1/session").status_code == 401
+
+
+def test_without_the_setting_only_a_person_is_use(centre):
+    accounts = centre.context.settings.accounts.model_copy(update={"watching_is_use": False})
+    object.__setattr__(centre.context, "settings", centre.context.settings.model_copy(update={"accounts": accounts}))
+    client = centre.signed_in()
+    for status in (200, 200, 401):
+        centre.clock.advance(10 * 60 + 1)
+        assert client.get("/api/v1/session", headers={"lt-unattended": "1"}).status_code == status
+        centre.context.database.write(lambda one: None)
