@@ -50,13 +50,13 @@ def unsettled(session: Session) -> frozenset[str]:
 
 
 def open_restore(connection: Connection) -> Row[*tuple[Any, ...]] | None:
-    """The restore whose report is not written yet."""
-    query = select(_restore).where(_restore.c.report == "").order_by(_restore.c.id).limit(1)
+    """The restore whose outcome is not written yet."""
+    query = select(_restore).where(_restore.c.outcome == "").order_by(_restore.c.id).limit(1)
     return connection.execute(query).one_or_none()
 
 
 def pass_over(session: Session, peer: str) -> None:
-    """Wait no longer for a neighbour; what only it knew is lost, and the report will say so."""
+    """Wait no longer for a neighbour; what only it knew is lost, and the outcome will say so."""
     connection = session.connection()
     row = open_restore(connection)
     if row is not None and peer in unsettled(session):

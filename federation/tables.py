@@ -228,7 +228,7 @@ given_up = Table(
     Column("signature", LargeBinary(64), nullable=False),
 )
 
-# Each restore of this node. It is over once its report is written; `passed_over` names neighbours that a person did not
+# Each restore of this node. It is over once its outcome is written; `passed_over` names neighbours that a person did not
 # wait for, one a line.
 restore = Table(
     "federation_restore",
@@ -237,7 +237,7 @@ restore = Table(
     Column("begun_at_us", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("passed_over", Text, nullable=False, server_default=""),
-    Column("report", Text, nullable=False, server_default=""),
+    Column("outcome", Text, nullable=False, server_default=""),
     Column("signature", LargeBinary(64)),
 )
 

@@ -46,7 +46,7 @@ def report(session: Session, signer: Signer, now: Callable[[], datetime], folder
     raw = json.dumps(said, ensure_ascii=False).encode()
     signature = sign(DOMAIN, raw, signer)
     mine = _restore.c.id == row.id
-    connection.execute(update(_restore).where(mine).values(report=raw.decode(), signature=signature))
+    connection.execute(update(_restore).where(mine).values(outcome=raw.decode(), signature=signature))
     words = _words(said)
     raise_alarm(connection, ALARM, at=at, peer="", origin=signer.name, subject=str(row.id), detail=words)
     audit.record(session, actor="local", act="restore.end", subject=row.reason, detail=words, now=at)
@@ -109,5 +109,5 @@ def _words(said: dict[str, Any]) -> str:
 
 def reports(session: Session) -> list[dict[str, Any]]:
     """The reports of all restores, the oldest first."""
-    rows = session.execute(select(_restore.c.report).where(_restore.c.report != "").order_by(_restore.c.id))
-    return [json.loads(row.report) for row in rows]
+    rows = session.execute(select(_restore.c.outcome).where(_restore.c.outcome != "").order_by(_restore.c.id))
+    return [json.loads(row.outcome) for row in rows]

@@ -1,4 +1,4 @@
-"""Which frames' bytes were given up, under this centre's signature; and each restore until its report is written."""
+"""Which frames' bytes were given up, under this centre's signature; and each restore until its outcome is written."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("begun_at_us", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("passed_over", sa.Text, nullable=False, server_default=""),
-        sa.Column("report", sa.Text, nullable=False, server_default=""),
+        sa.Column("outcome", sa.Text, nullable=False, server_default=""),
         sa.Column("signature", sa.LargeBinary(64), nullable=True),
     )
 
