@@ -12,6 +12,7 @@ import typer
 
 from node.clock import SystemClock
 from node.drill import clone as clone_drill
+from node.drill import forgetting as forgetting_drill
 from node.drill import full_disk, wrong_clock
 from node.drill import parent_rollback as rollback_drill
 from node.drill import restore as restore_drill
@@ -82,6 +83,12 @@ def clone(folder: Folder = None, records: Records = 50) -> None:
 def parent_rollback(folder: Folder = None, records: Records = 1000) -> None:
     """Put the province back to an old backup; its child sends again what was acknowledged; one JSON line last."""
     _on_three_centres("parent-rollback", rollback_drill.parent_rollback, folder, records)
+
+
+@app.command("forgetting")
+def forgetting(folder: Folder = None, records: Records = 50) -> None:
+    """Back a district up, let its commune forget, lose the district and put it back; one JSON line last."""
+    _on_three_centres("forgetting", forgetting_drill.forgetting, folder, records)
 
 
 def _on_three_centres(name: str, drill: Drill, folder: Path | None, records: int) -> None:

@@ -28,6 +28,14 @@ def test_a_restored_centre_ends_with_everything(drill: str, shown: str) -> None:
     assert verdict[shown] >= 30
 
 
+def test_what_a_backup_made_a_commune_forget_is_held_by_the_one_put_back() -> None:
+    verdict = last_line("forgetting", "--records", "60")
+    assert (verdict["ok"], verdict["lost"], verdict["doubled"]) == (True, 0, 0), str(verdict)
+    assert verdict["given_up"] >= 1
+    assert verdict["sent_again"] >= 1
+    assert verdict["report"]["records_lost"] == 0
+
+
 def test_a_clone_is_fenced_and_mixes_nothing() -> None:
     verdict = last_line("clone", "--records", "10")
     assert (verdict["ok"], verdict["lost"], verdict["doubled"], verdict["mixed"]) == (True, 0, 0, 0), str(verdict)
