@@ -90,7 +90,7 @@ class ParentLine:
             try:
                 await self._dial_once(backoff)
             except LinkError as error:
-                wait_s = FENCED_S if error.code == "FENCED" else backoff.next_s()
+                wait_s = FENCED_S if error.code == "FENCED" else backoff.next_s(is_cheap=error.is_vacant)
                 name = self._parent.name or self._house.registry.current.parent_of(self._house.name) or ""
                 await self._board.lost(name, error, wait_s)
                 if error.code == "FENCED":

@@ -62,12 +62,13 @@ Refused = Callable[[str, str, str], None]
 AddServices = Callable[[grpc.aio.Server], None]
 
 
+_VACANT = "Connection refused"
 # What the core of gRPC says of a connection that did not come about, and what that means.
 _MEANINGS = (
     ("Hostname Verification", "WRONG_PEER", "{0} is not the one who answers at that address"),
     ("CERTIFICATE_VERIFY_FAILED", "FOREIGN_PEER", "who answers for {0} has no valid certificate of this federation"),
     ("Socket closed", "TLS_REFUSED", "{0} closed the connection without a word, as TLS does with a bad certificate"),
-    ("Connection refused", "UNREACHABLE", "nobody listens at the address of {0}"),
+    (_VACANT, "UNREACHABLE", "nobody listens at the address of {0}"),
 )
 
 
@@ -83,7 +84,7 @@ def _over(error: grpc.aio.AioRpcError, peer: str, *, was_heard: bool = False) ->
         return LinkError("CLOSED", f"the connection to {peer} broke ({details})")
     for sign, meaning, sentence in _MEANINGS:
         if sign in details:
-            return LinkError(meaning, f"{sentence.format(peer)} ({details})")
+            return LinkError(meaning, f"{sentence.format(peer)} ({details})", is_vacant=sign == _VACANT)
     return LinkError("UNREACHABLE", f"{peer} does not answer ({details})")
 
 

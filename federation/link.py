@@ -13,12 +13,16 @@ from federation.v1.link_pb2 import Envelope
 
 
 class LinkError(Exception):
-    """A connection that could not be made or is over; `code` is stable, `reason` a sentence for a person."""
+    """A connection that could not be made or is over; `code` is stable, `reason` a sentence for a person.
 
-    def __init__(self, code: str, reason: str) -> None:
+    `is_vacant`: the computer there answered at once that nobody listens, which costs nobody anything.
+    """
+
+    def __init__(self, code: str, reason: str, *, is_vacant: bool = False) -> None:
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
+        self.is_vacant = is_vacant
 
 
 class Channel(Protocol):

@@ -101,7 +101,8 @@ def _unreachable(seen: list[Exception], address: str, name: str) -> LinkError:
             return LinkError("FOREIGN_PEER", f"who answers for {name} has no valid certificate of this federation")
     for error in seen:
         if isinstance(error, (ConnectionRefusedError, TimeoutError)):
-            return LinkError("UNREACHABLE", f"no NATS server answers at {address}")
+            is_vacant = isinstance(error, ConnectionRefusedError)
+            return LinkError("UNREACHABLE", f"no NATS server answers at {address}", is_vacant=is_vacant)
     last = str(seen[-1]) or type(seen[-1]).__name__
     if isinstance(seen[-1], (ssl.SSLError, ConnectionError, nats_errors.Error)):
         # The server closes without a word on a certificate that it does not trust or whose key it was not told.

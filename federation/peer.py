@@ -33,10 +33,14 @@ class PeerState:
 
 
 class Backoff:
-    """How long to wait before the next attempt: full jitter below a ceiling that doubles from 1 s to 60 s."""
+    """How long to wait before the next attempt: full jitter below a ceiling that doubles from 1 s to 60 s.
+
+    Where an attempt costs nobody anything the ceiling stays at 4 s: who is back is found soon, by all of its children.
+    """
 
     LEAST_S = 1.0
     MOST_S = 60.0
+    CHEAP_S = 4.0
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
@@ -46,8 +50,10 @@ class Backoff:
         """Begin again at one second, because the peer spoke."""
         self._ceiling_s = self.LEAST_S
 
-    def next_s(self) -> float:
+    def next_s(self, *, is_cheap: bool = False) -> float:
         """Seconds until the next attempt; never nothing, so that a refusal at once cannot spin."""
+        if is_cheap:
+            self._ceiling_s = min(self.CHEAP_S, self._ceiling_s)
         share = int.from_bytes(self._random(4), "big") / _UNIT
         wait_s = max(0.05, share * self._ceiling_s)
         self._ceiling_s = min(self.MOST_S, self._ceiling_s * 2)

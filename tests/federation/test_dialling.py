@@ -6,9 +6,11 @@ import pytest
 
 from federation import dialling
 from federation.dialling import Switchboard
+from federation.grpc_link import GrpcLink
 from federation.link import LinkError
 from federation.peer import Backoff
 from federation.session import BROKEN
+from node.clock import SystemClock
 
 
 class Link:
@@ -27,6 +29,19 @@ def session_that_ends(code: str, *, after_hello: bool):
             raise LinkError(code, "over")
 
     return Session
+
+
+async def test_where_nobody_listens_the_line_is_tried_every_few_seconds(tmp_path, federation) -> None:
+    """A parent that was away for an hour is found by all of its children within seconds of its return."""
+    keystore = federation.keystore("731")
+    link = GrpcLink(keystore=keystore, gate=federation.gate, clock=SystemClock(), on_refused=print)
+    with pytest.raises(LinkError) as caught:
+        await link.dial("127.0.0.1:1", federation.name("75"))
+    assert caught.value.is_vacant
+    backoff = Backoff(lambda size: b"\xff" * size)
+    assert [round(backoff.next_s(is_cheap=True)) for _ in range(6)] == [1, 2, 4, 4, 4, 4]
+    assert [round(backoff.next_s()) for _ in range(5)] == [8, 16, 32, 60, 60]
+    assert round(backoff.next_s(is_cheap=True)) == 4
 
 
 async def ceilings(monkeypatch: pytest.MonkeyPatch, code: str, *, after_hello: bool) -> list[float]:
