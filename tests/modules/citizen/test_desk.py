@@ -139,6 +139,20 @@ def test_publishing_takes_a_supervisor_and_takes_the_name_out(centre, citizen, o
         assert secret not in page
 
 
+def test_nothing_is_published_while_a_restored_centre_waits_for_its_neighbours(centre, citizen, operator, sent):
+    one = f"{DESK}/{sent['incident_id']}"
+    centre.resolve(sent["incident_id"])
+    assert operator.post(f"{one}/proposal", json={"text": "Đã dọn rác ở chợ."}).status_code == 200
+    leader = centre.staff(Role.LEADER)
+    centre.context = replace(centre.context, custody_locked=lambda: True)
+    centre.app.state.node = centre.context
+    answer = leader.post(f"{one}/publication", json={})
+    assert (answer.status_code, answer.json()["code"]) == (503, "CUSTODY_LOCKED")
+    assert answer.headers["retry-after"]
+    url = f"{BASE}/api/reports/{sent['code']}/rating"
+    assert citizen.post(url, data={"rating": "satisfied"}, headers={"accept": "application/json"}).status_code == 409
+
+
 def test_names_are_deleted_after_the_days_set_and_the_audit_proves_it(centre, citizen, operator, sent):
     centre.changed(identity_days=30)
 
