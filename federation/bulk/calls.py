@@ -20,6 +20,7 @@ from pki.keystore import Keystore
 from pki.registry import RegistryFile
 
 HOLD_S = 20.0
+_BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _Context = grpc.aio.ServicerContext[Any, Any]
 _Answer = TypeVar("_Answer", bound=Message)
 log = logging.getLogger(__name__)
@@ -67,22 +68,23 @@ class BulkWindow:
         try:
             loop = asyncio.get_running_loop()
             until = loop.time() + self.hold_s
+            is_over = False
             while True:
                 event = self.bell.hear()
                 found = await asyncio.to_thread(self.desk.wishes, child)
-                left = until - loop.time()
-                if found.mark != mark or left <= 0:
+                if found.mark != mark or is_over:
                     return found
-                await _either(event, left)
+                is_over = not await _rung(event, until - loop.time())
         finally:
             self.desk.enter(child, -1)
 
 
-async def _either(event: asyncio.Event, limit_s: float) -> None:
+async def _rung(event: asyncio.Event, limit_s: float) -> bool:
     try:
-        await asyncio.wait_for(event.wait(), limit_s)
+        await asyncio.wait_for(event.wait(), max(limit_s, 0.0))
     except TimeoutError:
-        return
+        return False
+    return True
 
 
 class _Servicer(bulk_pb2_grpc.BulkServicer):
@@ -164,6 +166,12 @@ class ParentCalls:
         try:
             return await call(bulk_pb2_grpc.BulkStub(self._channel))
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
+            if error.code() in _BROKEN:
                 await self.close()
             raise refusal_of(error, f"the parent at {self.address}") from error
+        except asyncio.CancelledError as error:
+            # Another call found the connection broken and closed it: this one is not the task being ended.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise PkiError("UNREACHABLE", f"the connection to the parent at {self.address} broke") from error

@@ -127,8 +127,8 @@ class Centre:
         self.line = Line(name, parent) if parent else None
         self.open()
 
-    def open(self):
-        self.storage = FakeStorage(self.folder / "node.db")
+    def open(self, storage=FakeStorage):
+        self.storage = storage(self.folder / "node.db")
         self.bell = Bell()
         self.storage.on_commit = lambda topics: self.bell.ring() if wants.TOPIC in topics else None
         self.store = ObjectStore(self.folder / "objects")
