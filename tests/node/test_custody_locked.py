@@ -32,7 +32,7 @@ def test_what_decides_about_custody_waits_and_says_so(commune) -> None:
 def test_what_would_not_be_possible_anyhow_is_a_conflict_as_ever(commune) -> None:
     one = commune.open_litter()
     with pytest.raises(Conflict):
-        commune.act(one.id, "reopen", reason="chưa xong")
+        commune.act(one.id, "withdraw")
 
 
 def test_care_goes_on_and_all_is_free_once_everybody_has_told(commune) -> None:

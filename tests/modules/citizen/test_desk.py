@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from modules.citizen.module import MODULE
@@ -149,8 +151,6 @@ def test_nothing_is_published_while_a_restored_centre_waits_for_its_neighbours(c
     answer = leader.post(f"{one}/publication", json={})
     assert (answer.status_code, answer.json()["code"]) == (503, "CUSTODY_LOCKED")
     assert answer.headers["retry-after"]
-    url = f"{BASE}/api/reports/{sent['code']}/rating"
-    assert citizen.post(url, data={"rating": "satisfied"}, headers={"accept": "application/json"}).status_code == 409
 
 
 def test_names_are_deleted_after_the_days_set_and_the_audit_proves_it(centre, citizen, operator, sent):
