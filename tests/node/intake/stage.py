@@ -1,7 +1,6 @@
 """A district, a commune and the commune's intake as three real processes, enrolled without a person."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -118,17 +117,14 @@ class Stage:
         self.intake.start()
         self.intake.until(lambda: httpx.get(f"{self.url}/healthz", timeout=2).json().get("node") is not None)
 
-    def local(self, path):
-        """What the node tells a command of this machine."""
+    def metrics(self):
+        """What the node tells a collector of this machine."""
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.home / "node.sock"))) as client:
-            return client.get(f"http://node{path}").raise_for_status().json()
+            return client.get("http://node/local/v1/metrics").raise_for_status().text
 
-    def rows(self, query):
+    def rows(self, query, *values):
         """What lies in the commune's database."""
         import sqlite3
 
         with contextlib.closing(sqlite3.connect(f"file:{self.home / 'node.db'}?mode=ro", uri=True)) as base:
-            return base.execute(query).fetchall()
-
-    def lines(self, part):
-        return [json.loads(line) for line in part.log().splitlines() if line.startswith("{")]
+            return base.execute(query, values).fetchall()

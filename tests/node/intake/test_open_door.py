@@ -1,0 +1,159 @@
+"""A commune with its intake and its parent, as real processes: a flood, deaths on both sides, and what is not told."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.modules.citizen.centre import form
+from tests.node.intake.flood import Acks, Flood
+from tests.node.intake.stage import JSON, REPORTS
+
+SILENT = "máy chủ của trung tâm đang tạm dừng"
+
+
+def send(stage, **changed):
+    fields = form(**changed)
+    return httpx.post(stage.url + REPORTS, data=fields, files={"x": ("", b"")}, headers=JSON, timeout=40)
+
+
+def count(stage):
+    return stage.rows("select count(*) from citizen_report")[0][0]
+
+
+def link_to_district(stage):
+    """The node's own word: connected, and what waits."""
+    own = [line for line in stage.metrics().splitlines() if stage.district_name in line or "parent" in line]
+    connected = [line for line in own if 'link_state="connected"' in line]
+    waiting = [float(line.split()[1]) for line in own if line.startswith("lienthong_link_waiting_records{")]
+    return all(line.split()[1].startswith("1") for line in connected) and bool(connected), sum(waiting)
+
+
+def drained(stage):
+    is_connected, waiting = link_to_district(stage)
+    return is_connected and waiting == 0
+
+
+async def flood(stage, *, per_s, for_s):
+    """What the flood was answered, and the receipts' p99 while it lasted."""
+    acks, is_over = Acks(stage), asyncio.Event()
+    watching = asyncio.create_task(acks.watch(is_over))
+    wave = Flood(stage.door, per_s=per_s, for_s=for_s)
+    answers = await wave.run()
+    is_over.set()
+    await watching
+    return answers, acks
+
+
+def test_what_a_flood_was_promised_is_stored_and_the_rest_is_told_to_wait(stage):
+    stage.node.until(lambda: drained(stage))
+    before = count(stage)
+    answers, acks = asyncio.run(flood(stage, per_s=150, for_s=2))
+    assert set(answers) == {201, 429}, (answers, stage.intake.log())
+    assert sum(answers.values()) == 300
+    assert count(stage) - before == answers[201] >= 25
+    stage.node.until(lambda: drained(stage))
+    acks.look()
+    assert len(acks.seen) >= answers[201]  # each was urgent: a frame that the parent has signed for
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(180)
+def test_five_hundred_a_second_leave_the_link_alone(stage, capsys):
+    stage.node.until(lambda: drained(stage))
+
+    async def quiet():
+        acks, is_over = Acks(stage), asyncio.Event()
+        watching = asyncio.create_task(acks.watch(is_over))
+        await asyncio.sleep(8)
+        is_over.set()
+        await watching
+        return acks
+
+    before, calm = count(stage), asyncio.run(quiet())
+    answers, acks = asyncio.run(flood(stage, per_s=500, for_s=10))
+    assert set(answers) == {201, 429}, (answers, stage.intake.log())
+    assert count(stage) - before == answers[201] > 0
+    stage.node.until(lambda: drained(stage))
+    figures = {
+        "sent": sum(answers.values()),
+        "accepted": answers[201],
+        "refused": answers[429],
+        "ack_p99_ms_quiet": calm.p99_ms(),
+        "ack_p99_ms_flood": acks.p99_ms(),
+    }
+    with capsys.disabled():
+        sys.stdout.write(f"\n{figures}\n")
+
+
+def test_each_side_outlives_the_other_and_nothing_promised_is_lost(stage):
+    key = "k" * 32
+    stage.intake.end(signal.SIGKILL)
+    assert httpx.get(f"{stage.node_url}/healthz").status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        send(stage)
+    stage.start_intake()
+    stage.node.end(signal.SIGKILL)
+    told = send(stage, key=key)
+    assert (told.status_code, told.headers["retry-after"]) == (503, "30")
+    assert SILENT in told.json()["detail"]
+    page = httpx.post(
+        stage.url + REPORTS, data=form(key=key), files={"x": ("", b"")}, headers={"accept": "text/html"}, timeout=40
+    )
+    assert page.status_code == 503
+    assert SILENT in page.text
+    assert f'value="{key}"' in page.text  # sent again as the same report
+    assert httpx.get(f"{stage.url}/modules/citizen/").status_code == 200
+    stage.start_node()
+    fields = form(key=key)
+    answers = [
+        httpx.post(stage.url + REPORTS, data=fields, files={"x": ("", b"")}, headers=JSON, timeout=40) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert stage.rows("select count(*) from citizen_report where key = ?", key) == [(1,)]
+
+
+def test_the_process_holds_no_key_and_no_database(stage):
+    folder = Path(f"/proc/{stage.intake.process.pid}/fd")
+    opened = [str(name.readlink()) for name in folder.iterdir() if name.is_symlink()]
+    assert not [name for name in opened if "keys" in name or "node.db" in name]
+    assert (stage.home / "intake.sock").stat().st_mode & 0o777 == 0o600
+    status = Path(f"/proc/{stage.intake.process.pid}/status").read_text()
+    assert "NoNewPrivs:\t1" in status or '"this kernel cannot confine' in stage.intake.log()
+
+
+def test_who_reported_stands_in_no_log_and_no_answer(stage):
+    canaries = ("Nguyễn Thị Chim-Hoàng-Yến", "0987123456")
+    sent = send(stage, name=canaries[0], phone=canaries[1])
+    assert sent.status_code == 201
+    code = sent.json()["code"]
+    answers = [
+        sent,
+        send(stage, name=canaries[0], phone=canaries[1], description="x"),
+        send(stage, name=canaries[0], phone="0987123456 không phải số"),
+        httpx.get(f"{stage.url}/healthz"),
+        httpx.get(f"{stage.url}/modules/citizen/api/reports/{code}"),
+        httpx.get(f"{stage.url}/modules/citizen/published"),
+        httpx.get(f"{stage.node_url}/healthz"),
+    ]
+    stage.node.end(signal.SIGKILL)
+    answers.append(send(stage, name=canaries[0], phone=canaries[1]))
+    stage.start_node()
+    metrics = stage.metrics()
+    told = [answer.text for answer in answers] + [metrics, stage.node.log(), stage.intake.log()]
+    for part in (stage.node, stage.intake):
+        told.append(Path(f"/proc/{part.process.pid}/cmdline").read_bytes().decode())
+        told.append(Path(f"/proc/{part.process.pid}/environ").read_bytes().decode())
+    assert [canary for canary in canaries for text in told if canary in text] == []
+    assert code not in stage.node.log() + stage.intake.log() + metrics
+
+
+def test_the_nodes_own_address_leads_to_it(stage):
+    led = httpx.get(f"{stage.node_url}/modules/citizen/track?code=x", follow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (307, f"{stage.url}/modules/citizen/track?code=x")
+    assert httpx.post(f"{stage.node_url}{REPORTS}", data=form()).status_code in {404, 405}
+    assert httpx.get(f"{stage.url}/modules/citizen/api/desk/reports", headers=JSON).status_code == 404
+    assert httpx.get(f"{stage.node_url}/modules/citizen/api/desk/reports", headers=JSON).status_code == 401
