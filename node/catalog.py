@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from node.module import Module
-from node.settings import ModulesSection, closest, sentences
+from node.settings import ModulesSection
+from node.settings_problem import closest, sentences
 from node.territory import Tier
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
