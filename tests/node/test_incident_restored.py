@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from federation.ledger import Lane, append, down, enclosure
-from node.errors import Conflict
+from node.errors import Conflict, CustodyLocked
 from node.incident import rows, wire
 from node.incident.custody import Answer
 from node.incident.value import CustodyState, Status, overdue_cause
@@ -175,8 +175,11 @@ def test_a_locked_centre_answers_for_everything_and_ends_nothing(tree, copy):
     tree.carry()
     back_up(tree.commune, copy)
     restore(tree.commune, copy)
-    for name, fields in (("resolve", {"note": "x"}), ("escalate", {"cause": "capacity", "note": "x"})):
-        with pytest.raises(Conflict):
+    for refusal, name, fields in (
+        (Conflict, "resolve", {"note": "x"}),
+        (CustodyLocked, "escalate", {"cause": "capacity", "note": "x"}),
+    ):
+        with pytest.raises(refusal):
             tree.commune.act(one.id, name, **fields)
     tree.commune.act(one.id, "receive")
     again = tree.commune.open_flood()
