@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.settings import (
+from node.settings_problem import 
     ENV_PREFIX,
     IntakeSection,
     ModulesSection,
