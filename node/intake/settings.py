@@ -7,16 +7,15 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from node.settings import (
-from node.settings_problem import 
     ENV_PREFIX,
     IntakeSection,
     ModulesSection,
     NodeSection,
     SettingsError,
     TerritorySection,
-    sentences,
     written,
 )
+from node.settings_problem import sentences
 
 
 class DoorSettings(BaseSettings):
