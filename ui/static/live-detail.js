@@ -67,7 +67,7 @@ export function makeStory(page) {
   const events = h("ol", { class: "timeline" });
   const proofs = h("ul", { class: "proofs" });
   const noProof = h("p", { class: "empty" }, t("Sự cố mở tại đây; chưa có bằng chứng từ nơi khác."));
-  const receipts = h("ul", { class: "proofs" });
+  const receipts = h("ul", { class: "receipts" });
   const block = (name, ...content) => h("section", { class: "panel" }, h("header", {}, h("h2", {}, name)), h("div", { class: "inner" }, ...content));
   const confirmed = block(t("Xác nhận của cấp trên"), receipts);
   const root = h("div", { class: "story" },
