@@ -45,7 +45,7 @@ class Walk:
 
     def begin(self, session: Session) -> list[Finding]:
         """Count what lies ahead, for whoever watches; it finds nothing yet."""
-        self.total = session.execute(select(func.coalesce(func.sum(_stream.c.head_pos), 0))).scalar_one()
+        self.total = int(session.execute(select(func.coalesce(func.sum(_stream.c.head_pos), 0))).scalar_one())
         return []
 
     def step(self, session: Session, limit: int = STEP_FRAMES) -> list[Finding]:

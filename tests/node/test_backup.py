@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from federation import settlement, tables
+from federation.export import export_frames
 from federation.receipt import sign_ack
 from federation.safety import advance_safe, heads, prune, safe_acks
 from federation.v1 import link_pb2 as wire
+from federation.verify.proof import prove
 from node.backup import journal, making
 from node.backup.journal import Entry
 from node.backup.making import SCRATCH, Source, make
@@ -138,11 +140,15 @@ def forget(centre: Centre, days: int = 31) -> int:
     )
 
 
+def exported(session, centre: Centre) -> bytes:
+    return export_frames(session, centre.registry(), centre.keystore, now())
+
+
 def unsettled(centre: Centre) -> set[str]:
     return set(centre.storage.read(settlement.unsettled))
 
 
-def test_from_a_backup_to_forgetting_and_back_nothing_is_lost_or_doubled(child, parent) -> None:
+def test_from_a_backup_to_forgetting_and_back_nothing_is_lost_or_doubled(child, parent, world) -> None:
     """The whole life of a backup: made, tried, relied upon, and needed."""
     for text in ("a", "b", "c"):
         child.centre.say(text)
@@ -153,6 +159,9 @@ def test_from_a_backup_to_forgetting_and_back_nothing_is_lost_or_doubled(child, 
     tell(child.centre, parent.centre)
     assert forget(child.centre) == 3
     assert findings(child.centre) == []
+    verdict = prove(child.centre.storage.read(lambda session: exported(session, child.centre)), world.root_pem)
+    assert verdict.holds
+    assert verdict.beginnings
     child.centre.say("after")
     pump(child.centre, parent.centre)
     parent.lose()
