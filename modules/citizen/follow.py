@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from modules.citizen import intake, rendering
 from modules.citizen.asking import PROBLEMS, counter_of, facts_of, take_turn_to_look, wants_page
@@ -63,7 +63,7 @@ NOT_NOW = "Chưa xem được"
 NOT_NOW_MORE = "Máy chủ của trung tâm đang tạm dừng. Phản ánh đã ghi nhận vẫn được giữ; hãy thử lại sau ít phút."
 
 
-@router.get("/track", response_class=Response)
+@router.get("/track", response_class=HTMLResponse)
 def ask(request: Request, code: str = "") -> Response:
     """The page that asks for a receipt code."""
     if not code.strip():
@@ -75,7 +75,7 @@ def ask(request: Request, code: str = "") -> Response:
     return RedirectResponse(f"{BASE}/track/{known}{english}", status_code=303)
 
 
-@router.get("/track/{code}", response_class=Response)
+@router.get("/track/{code}", response_class=HTMLResponse)
 async def track(request: Request, code: str, sent: bool = False) -> Response:
     """The page that shows where a report stands."""
     language = rendering.language_of(request)

@@ -75,6 +75,7 @@ def public_application(context: NodeContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         max_body_size=guard.LARGEST_BODY,
+        responses=problem.DOCUMENTED,
     )
     problem.install(app)
     for part in ROUTERS:

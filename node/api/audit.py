@@ -19,6 +19,7 @@ from node.context import NodeContext
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], dependencies=[Depends(require(Permission.AUDIT_READ))])
 
 _PIECE = 500
+_LARGEST = 2**63 - 1
 MOST_ROWS = 100_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
@@ -42,7 +43,7 @@ def lines(
     request: Request,
     sought: Sought,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Annotated[int | None, Query(ge=1, le=_LARGEST)] = None,
 ) -> dict[str, Any]:
     """Give lines newest first; `next_before` continues with older ones."""
     context: NodeContext = request.app.state.node
@@ -68,7 +69,11 @@ def acts(request: Request) -> dict[str, list[str]]:
     return {"items": list(context.database.read(audit.acts))}
 
 
-@router.get("/table", summary="The audit as a table (CSV), the newest lines first")
+@router.get(
+    "/table",
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    summary="The audit as a table (CSV), the newest lines first",
+)
 def table(
     request: Request, sought: Sought, reader: Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
 ) -> StreamingResponse:

@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from node.access import Public, Requires, public
 from node.page import language_of, render
 
+_HTML = "text/html"
 router = APIRouter(dependencies=[Depends(public)])
 
 
@@ -55,15 +56,27 @@ def _calls(dependant: Dependant) -> Iterator[object]:
 @router.get("/openapi.json", include_in_schema=False)
 def openapi(request: Request) -> dict[str, Any]:
     """Give the OpenAPI document."""
-    app: FastAPI = request.app
-    return app.openapi()
+    return document_of(request.app)
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document; what answers with a page answers with one, too, when it says no."""
+    document = app.openapi()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            answers = operation["responses"]
+            if _HTML in answers.get("200", {}).get("content", {}):
+                for status, answer in answers.items():
+                    if not status.startswith("2"):
+                        answer["content"] = {**answer.get("content", {}), _HTML: {"schema": {"type": "string"}}}
+    return document
 
 
 @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
 def reference(request: Request, lang: Annotated[str, Query(max_length=8)] = "") -> HTMLResponse:
     """Show the routes by subject."""
     app: FastAPI = request.app
-    document = app.openapi()
+    document = document_of(app)
     permissions = {(route.method, route.path): route.permission or "" for route in routes(app)}
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for path, methods in document["paths"].items():

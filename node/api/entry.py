@@ -35,7 +35,7 @@ def login_page(request: Request, goal: Goal = "", lang: Lang = "") -> HTMLRespon
     return _page(request, goal, language_of(request, lang))
 
 
-@router.post("/login", response_model=None, summary="Sign in by the page's form")
+@router.post("/login", response_class=HTMLResponse, summary="Sign in by the page's form")
 def login_form(
     request: Request,
     *,
@@ -55,13 +55,13 @@ def login_form(
     return _onward(context, passage, goal)
 
 
-@router.get("/login/code", response_model=None, summary="The page that asks for the telephone's code")
+@router.get("/login/code", response_class=HTMLResponse, summary="The page that asks for the telephone's code")
 def code_page(request: Request, goal: Goal = "", lang: Lang = "") -> Response:
     """Show the form."""
     return _step(request, Stage.CODE, goal, language_of(request, lang))
 
 
-@router.post("/login/code", response_model=None, summary="Give the telephone's code")
+@router.post("/login/code", response_class=HTMLResponse, summary="Give the telephone's code")
 def code_form(
     request: Request, code: Code = "", form: FormToken = "", goal: FormGoal = "", lang: FormLang = ""
 ) -> Response:
@@ -76,13 +76,13 @@ def code_form(
     return _onward(context, passage, goal)
 
 
-@router.get("/login/password", response_model=None, summary="The page that asks for a password of one's own")
+@router.get("/login/password", response_class=HTMLResponse, summary="The page that asks for a password of one's own")
 def password_page(request: Request, goal: Goal = "", lang: Lang = "") -> Response:
     """Show the form."""
     return _step(request, Stage.PASSWORD, goal, language_of(request, lang))
 
 
-@router.post("/login/password", response_model=None, summary="Replace the one-time password")
+@router.post("/login/password", response_class=HTMLResponse, summary="Replace the one-time password")
 def password_form(
     request: Request,
     *,
@@ -103,13 +103,13 @@ def password_form(
     return _onward(context, passage, goal)
 
 
-@router.get("/login/telephone", response_model=None, summary="The page to set a telephone up on")
+@router.get("/login/telephone", response_class=HTMLResponse, summary="The page to set a telephone up on")
 def enrol_page(request: Request, goal: Goal = "", lang: Lang = "") -> Response:
     """Show the picture for the telephone, and the form."""
     return _step(request, Stage.ENROL, goal, language_of(request, lang))
 
 
-@router.post("/login/telephone", response_model=None, summary="Show that the telephone is set up")
+@router.post("/login/telephone", response_class=HTMLResponse, summary="Show that the telephone is set up")
 def enrol_form(
     request: Request,
     *,

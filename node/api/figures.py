@@ -36,7 +36,11 @@ def figures(request: Request, principal: Reader, asked: Annotated[FiguresRequest
     return _listed(request, context, principal, asked)
 
 
-@router.get("/export.csv", summary="The same figures as a table for a spreadsheet")
+@router.get(
+    "/export.csv",
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    summary="The same figures as a table for a spreadsheet",
+)
 def export(request: Request, principal: Reader, asked: Annotated[FiguresRequest, Query()]) -> Response:
     """Give CSV in which each line bears its coverage, age, status and revision, and no cell is a formula."""
     context: NodeContext = request.app.state.node

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +16,39 @@ from node.api.wording import REFUSALS, faults
 from node.errors import Invalid, NodeError
 
 log = logging.getLogger(__name__)
+
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_DESCRIBED = {
+    400: "The request cannot be read.",
+    401: "Nobody is signed in, or the session has ended.",
+    403: "This person may not, or the request came from another origin.",
+    404: "There is no such thing here, or not in this person's area.",
+    405: "The path does not take this method.",
+    409: "It has changed meanwhile, or is not possible now.",
+    413: "The body is larger than the route takes.",
+    415: "The body is of a kind that the route does not take.",
+    422: "Something in the request is not allowed; `errors` names the fields.",
+    429: "Too many requests; Retry-After says when to try again.",
+    502: "The process that serves this does not answer.",
+    503: "Not possible at the moment; Retry-After says when to try again.",
+    507: "Not recorded: the disk is full.",
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"description": words, "content": {"application/problem+json": {"schema": _SCHEMA}}}
+    for status, words in _DESCRIBED.items()
+}
+"""What every route may answer instead of what it promises, for the API's document."""
 
 _LATER = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.INSUFFICIENT_STORAGE}
 
