@@ -101,6 +101,39 @@ class Client:
         query = {name: value for name, value in asked.items() if value}
         return self._object("GET", f"/api/v1/figures/{_segment(code)}", query=query)
 
+    def accounts(self) -> list[Json]:
+        """Everybody who may sign in, with state, telephone and open sessions."""
+        return _items(self._ask("GET", "/api/v1/accounts"), "items")
+
+    def add_account(self, body: Json) -> Json:
+        """Create an account; the answer holds its one-time password, this once."""
+        return self._object("POST", "/api/v1/accounts", body=body)
+
+    def account_put(self, username: str, what: str, body: Json) -> Json:
+        """Change an account's password, access or scope."""
+        return self._object("PUT", f"/api/v1/accounts/{_segment(username)}/{_segment(what)}", body=body)
+
+    def account_delete(self, username: str, what: str) -> Json:
+        """Take away an account's lock, telephone or sessions."""
+        return self._object("DELETE", f"/api/v1/accounts/{_segment(username)}/{_segment(what)}")
+
+    def sessions(self) -> list[Json]:
+        """The open sessions of everybody."""
+        return _items(self._ask("GET", "/api/v1/accounts/sessions"), "items")
+
+    def end_session(self, username: str, session_id: str) -> Json:
+        """End one session of somebody."""
+        return self._object("DELETE", f"/api/v1/accounts/{_segment(username)}/sessions/{_segment(session_id)}")
+
+    def audit(self, **asked: str | int | None) -> Json:
+        """A page of the audit as `{items, next_before}`."""
+        query = {name: str(value) for name, value in asked.items() if value not in {None, ""}}
+        return self._object("GET", "/api/v1/audit", query=query)
+
+    def audit_acts(self) -> list[str]:
+        """The acts that occur in the audit."""
+        return [str(one) for one in self._object("GET", "/api/v1/audit/acts")["items"]]
+
     def modules(self) -> list[Json]:
         """The modules that are switched on, with the pages they bring."""
         return _items(self._ask("GET", "/api/v1/modules"), "modules")

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
 from ui import session, theme
 from ui.client import Json, NodeDownError, RefusedError
-from ui.screens import account, figures, health, incidents, situation
+from ui.screens import account, accounts, figures, health, incidents, records, situation
 from ui.settings import DASH, HOUSE, AppSettings
 from ui.widgets.live import live
 from ui.widgets.plain import plain
@@ -31,29 +32,37 @@ def run() -> None:
         show_refusal(refusal)
 
 
-def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
+def _pages(visitor: Json, modules: list[Json]) -> tuple[dict[str, Any], set[str]]:
+    """Every page by its path, and the paths that are open to this visitor."""
     t = session.words()
     pages = {
         "situation": st.Page(situation.show, title=t("Tình hình"), url_path="situation", default=True),
         "incidents": st.Page(incidents.show, title=t("Sự cố"), url_path="incidents"),
+        "figures": st.Page(figures.show, title=t("Số liệu"), url_path="figures"),
     }
-    open_to = set(pages) if account.may_watch(visitor) else set()
-    pages["figures"] = st.Page(figures.show, title=t("Số liệu"), url_path="figures")
-    if account.may(visitor, figures.PERMISSION):
-        open_to.add("figures")
+    needed = {"situation": account.LIVE, "incidents": account.LIVE, "figures": figures.PERMISSION}
     for page in module_pages(modules):
         key = f"module:{page.path}"
         title = page.title if t(key) == key else t(key)
-        pages[page.path] = st.Page(page.file, title=title, url_path=page.path)
-        if account.may(visitor, page.permission):
-            open_to.add(page.path)
-    pages["health"] = st.Page(health.show, title=t("Sức khỏe"), url_path="health")
-    if account.may(visitor, health.PERMISSION):
-        open_to.add("health")
+        pages[page.path], needed[page.path] = st.Page(page.file, title=title, url_path=page.path), page.permission
+    own = (
+        ("health", t("Sức khỏe"), health),
+        ("accounts", t("Tài khoản"), accounts),
+        ("records", t("Nhật ký"), records),
+    )
+    for path, title, screen in own:
+        pages[path], needed[path] = st.Page(screen.show, title=title, url_path=path), screen.PERMISSION
+    return pages, {path for path, permission in needed.items() if account.may(visitor, permission)}
+
+
+def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
+    pages, open_to = _pages(visitor, modules)
     current = st.navigation(list(pages.values()), position="hidden")
     here = current.url_path or "situation"
     if here == "situation" and "incident" in st.query_params:
         here = "incidents"
+    if here == "situation" and here not in open_to and "accounts" in open_to:
+        here = "accounts"  # an administrator does not watch, and comes to work
     live(
         "bar",
         key="bar",
@@ -70,8 +79,8 @@ def _screens(visitor: Json, centre: Json, modules: list[Json]) -> None:
     )
     if here not in open_to:
         account.show(visitor)
-    elif here == "incidents":
-        incidents.show()
+    elif here in {"incidents", "accounts"}:
+        {"incidents": incidents, "accounts": accounts}[here].show()
     else:
         current.run()
 
