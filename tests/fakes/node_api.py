@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import WSMsgType, web
 
 from tests.fakes import figure_facts, node_facts
+from tests.fakes.node_people import People
 
 COOKIE = "lt_abcdefgh"
 PEOPLE = ("dieuhanh", "lanhdao", "quantri", "nguoidan", "quansat")
@@ -155,6 +156,8 @@ class FakeNode:
             add("GET", path, handler)
         add("GET", "/api/v1/modules", self._modules)
         add("GET", "/api/v1/territory", self._territory)
+        self.people = People()
+        self.people.join(add, self._need)
         add("GET", "/ws", self._ws)
         add("POST", "/upload", self._upload)
         return application
