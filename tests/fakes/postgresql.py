@@ -7,6 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 USER = "nobody"
 
@@ -42,10 +44,15 @@ class Postgresql:
     def _data(self):
         return str(self._folder / "data")
 
-    def new_database(self):
+    def new_database(self, like="template1"):
+        """The URL of an empty database, or of a copy of another one that nobody uses just now."""
         self._count += 1
         name = f"node{self._count}"
-        self._run("createdb", "-h", str(self._folder), "-U", "lienthong", name)
+        like = like.rpartition("@/")[2].partition("?")[0]
+        with psycopg.connect(
+            host=str(self._folder), user="lienthong", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return f"postgresql+psycopg://lienthong@/{name}?host={self._folder}"
 
     def stop(self):

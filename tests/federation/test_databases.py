@@ -1,6 +1,5 @@
 """Delivery on the databases that a node has, and the fake one held to the same promises."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -15,43 +14,19 @@ from federation import survey, tables
 from federation.alarm import latest, raise_alarm
 from federation.ledger import Lane, down, enclosure
 from federation.storage import Storage, touch
-from node.clock import SystemClock
-from node.database import Database, Owner, migrate
 from tests.fakes.authority import FakeFederation
-from tests.fakes.postgresql import NoPostgresql, Postgresql
 from tests.fakes.storage import FakeStorage
 from tests.federation.pairs import Centre, keep, now, pump
-
-FEDERATION = Owner("federation", Path(__file__).parents[2] / "federation" / "migrations", tables.metadata)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Postgresql]:
-    try:
-        server = Postgresql()
-    except NoPostgresql as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no PostgreSQL here: {reason}")
-    yield server
-    server.stop()
+from tests.federation.stores import on_postgresql, on_sqlite
 
 
 @pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def open_storage(request) -> Callable[[Path], Storage]:
     if request.param == "fake":
         return FakeStorage
-    urls: dict[Path, str] = {}
-
-    def opened(file: Path) -> Database:
-        if file not in urls:
-            is_sqlite = request.param == "sqlite"
-            urls[file] = f"sqlite:///{file}" if is_sqlite else request.getfixturevalue("postgresql").new_database()
-        database = Database(urls[file], SystemClock())
-        migrate(database.engine, [FEDERATION])
-        return database
-
-    return opened
+    if request.param == "sqlite":
+        return on_sqlite(request.getfixturevalue("model"))
+    return on_postgresql(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

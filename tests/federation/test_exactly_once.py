@@ -3,8 +3,11 @@
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,8 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from federation import tables
 from federation.failpoint import FailpointReached, arm, disarm
 from federation.ledger import Lane
+from federation.storage import Storage
 from tests.fakes.authority import FakeFederation, small_federation
+from tests.fakes.storage import FakeStorage
 from tests.federation.pairs import Centre, outgoing, pump, resume
+from tests.federation.stores import empty, migrated, opener
 
 _world: list[FakeFederation] = []
 _PLACES = ("before_store", "after_store", "before_effect", "after_effect", "before_cursor", "before_commit")
@@ -39,13 +45,17 @@ class Delivery(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.child = Centre(world(), "26374", self.folder)
-        self.parent = Centre(world(), "731", self.folder)
+        open_storage = self.open_storage()
+        self.child = Centre(world(), "26374", self.folder, open_storage)
+        self.parent = Centre(world(), "731", self.folder, open_storage)
         self.there: list = []
         self.back: list = []
         self.said: dict[str, list[str]] = {"regular": [], "urgent": []}
         self.clock = 0.0
         self.connect()
+
+    def open_storage(self) -> Callable[[Path], Storage]:
+        return FakeStorage
 
     def monotonic(self) -> float:
         return self.clock
@@ -161,7 +171,27 @@ class Delivery(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
+class OnPostgresql(Delivery):
+    """The same on a database that is asked over a socket; its tables are emptied before each story."""
+
+    urls: ClassVar[dict[str, str]] = {}
+
+    def open_storage(self) -> Callable[[Path], Storage]:
+        for url in self.urls.values():
+            empty(url)
+        return opener(lambda file: self.urls[file.stem], has_tables=True)
+
+
+@pytest.fixture(scope="module")
+def two_databases(postgresql) -> None:
+    OnPostgresql.urls = {code: migrated(postgresql.new_database()) for code in ("26374", "731")}
+
+
 TestExactlyOnce = Delivery.TestCase
 TestExactlyOnce.settings = settings(
     max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestExactlyOnceOnPostgresql = pytest.mark.usefixtures("two_databases")(OnPostgresql.TestCase)
+TestExactlyOnceOnPostgresql.settings = settings(
+    max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -1,6 +1,5 @@
 """Every edit of a database is named with the record it hurt, on both databases, and what others hold shows the rest."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,29 +12,15 @@ from federation.examination.walk import Walk, walk_through
 from federation.ledger import Lane, Sealer, down
 from federation.storage import Storage
 from tests.fakes.authority import FakeFederation
-from tests.fakes.postgresql import NoPostgresql, Postgresql
 from tests.federation.pairs import Centre, now, pump
-from tests.federation.stores import edit, opener
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[Postgresql]:
-    try:
-        server = Postgresql()
-    except NoPostgresql as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no PostgreSQL here: {reason}")
-    yield server
-    server.stop()
+from tests.federation.stores import edit, on_postgresql, on_sqlite
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_storage(request) -> Callable[[Path], Storage]:
     if request.param == "sqlite":
-        return opener(lambda file: f"sqlite:///{file}")
-    server = request.getfixturevalue("postgresql")
-    return opener(lambda _file: server.new_database())
+        return on_sqlite(request.getfixturevalue("model"))
+    return on_postgresql(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture
