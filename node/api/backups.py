@@ -22,7 +22,7 @@ class SignedVerdict(BaseModel):
     """What `backup verify` found, under this centre's signature."""
 
     document: str
-    signature: str = Field(max_length=128, pattern="^[0-9a-f]*$")
+    signature: str = Field(max_length=128, pattern="^([0-9a-f]{2})*$")
 
     def opened(self, context: NodeContext) -> Verdict:
         """The verdict, if this centre signed it."""
