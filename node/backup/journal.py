@@ -1,7 +1,9 @@
 """What was made, declared safe and put back, one line each in a file beside the database, so that it outlives it."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +12,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from federation import chain
+from federation.frame import StreamKey
 from node.backup.manifest import Heads, heads_as_json, heads_from_json
 from pki.private_file import append_private
 
 FILE = "backups.jsonl"
+_SAFE_PLACES = """
+    SELECT s.origin, s.lane, s.audience, f.epoch, f.frame_no, f.frame_hash FROM federation_safe e
+    JOIN federation_stream s ON s.id = e.stream_id
+    JOIN federation_frame f ON f.stream_id = e.stream_id AND f.pos = e.pos
+"""
 MADE, SAFE, PLACED = "made", "safe", "placed"
 
 
@@ -54,6 +62,16 @@ def entries(folder: Path) -> list[Entry]:
 def newest_safe(folder: Path) -> Entry | None:
     """The backup that was declared safe last."""
     return next((one for one in reversed(entries(folder)) if one.what == SAFE), None)
+
+
+def safe_in(database: Path) -> Heads:
+    """What an old database says was declared safe, as far as it can still be read."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as old:
+            rows = old.execute(_SAFE_PLACES).fetchall()
+    except sqlite3.Error:
+        return {}
+    return {StreamKey(*row[:3]): (bytes(row[3]), int(row[4]), bytes(row[5])) for row in rows}
 
 
 def missing(session: Session, heads: Heads) -> list[str]:

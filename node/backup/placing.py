@@ -80,12 +80,18 @@ def _make_ready(unpacked: Unpacked, folder: Path, around: list[str], clock: Cloc
     now, made_at = clock.now(), unpacked.manifest.made_at
     with opened(unpacked, clock) as database:
         safe = journal.newest_safe(folder)
-        gone = database.read(lambda session: journal.missing(session, safe.heads)) if safe else []
-        if safe and gone and not may_be_older:
+        relied_on = safe.heads if safe else journal.safe_in(folder / DATABASE)
+        gone = database.read(lambda session: journal.missing(session, relied_on))
+        if gone and not may_be_older:
+            newer = (
+                f"that of {safe.made_at:%Y-%m-%d %H:%M} UTC ({safe.file})"
+                if safe
+                else "one that the old database names"
+            )
             raise BackupError(
-                f"the backup of {made_at:%Y-%m-%d %H:%M} UTC is older than that of {safe.made_at:%Y-%m-%d %H:%M} UTC "
-                f"({safe.file}), which was declared safe: neighbours may have given up what only that one holds "
-                f"({gone[0]}). Put that one back; only if it is lost for ever, say --accept-loss"
+                f"the backup of {made_at:%Y-%m-%d %H:%M} UTC is older than {newer}, which was declared safe: "
+                f"neighbours may have given up what only that one holds ({gone[0]}). Put that one back; only if it is "
+                "lost for ever, say --accept-loss"
             )
         reason = f"backup of {made_at.isoformat()}"
 

@@ -196,6 +196,22 @@ def test_a_backup_older_than_the_one_declared_safe_is_refused_and_nothing_is_tou
     assert parent.centre.effects() == ["a"]
 
 
+def test_the_old_database_speaks_where_the_journal_is_gone(child, parent) -> None:
+    child.centre.say("a")
+    pump(child.centre, parent.centre)
+    parent.make("old")
+    child.centre.say("b")
+    pump(child.centre, parent.centre)
+    parent.make("new")
+    parent.declare("new")
+    (parent.folder / journal.FILE).unlink()
+    refused(parent, "old", "older than one that the old database names")
+    parent.centre.storage.close()
+    parent.put_back("new")
+    parent.centre.open()
+    assert parent.centre.effects() == ["a", "b"]
+
+
 def test_a_torn_line_in_the_journal_does_not_hide_what_was_declared(parent) -> None:
     parent.centre.say("a")
     parent.make("one")
