@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from modules.citizen import intake, publication, reports, tracking
-from modules.citizen.intake import Draft, Sent
+from modules.citizen.intake import Draft
 from modules.citizen.photo import Photo
+from modules.citizen.reading import Sent
 from modules.citizen.rendering import BASE
 from modules.citizen.texts import translator
 from node.context import NodeContext

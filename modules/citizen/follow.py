@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from modules.citizen import intake, rendering
+from modules.citizen import reading, rendering
 from modules.citizen.asking import PROBLEMS, counter_of, facts_of, take_turn_to_look, wants_page
 from modules.citizen.receipt import read_receipt
 from modules.citizen.rendering import BASE, page
@@ -108,14 +108,14 @@ async def reopening(request: Request, code: str) -> Response:
     )
 
 
-async def _small_form(request: Request) -> intake.Sent:
+async def _small_form(request: Request) -> reading.Sent:
     take_turn_to_look(request)
     within_s = settings_of(facts_of(request)).upload_s
-    return replace(await intake.read_in_time(request, within_s), photo=None)
+    return replace(await reading.read_in_time(request, within_s), photo=None)
 
 
 async def _after(
-    request: Request, sent: intake.Sent, typed: str, step: Callable[[str, str], Awaitable[None]]
+    request: Request, sent: reading.Sent, typed: str, step: Callable[[str, str], Awaitable[None]]
 ) -> Response:
     language = rendering.language_of(request, sent.field("lang"))
     code = _known_form(typed)

@@ -8,7 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from modules.citizen import intake, places, rendering
+from modules.citizen import intake, places, reading, rendering
 from modules.citizen.asking import (
     PROBLEMS,
     counter_of,
@@ -153,17 +153,17 @@ def locate(
     status_code=201,
     responses=PROBLEMS,
     openapi_extra=_FORM_SCHEMA,
-    max_body_size=intake.DRAINED_BYTES,  # what is larger is cut off; intake refuses from 12 MiB on, in words
+    max_body_size=reading.DRAINED_BYTES,  # what is larger is cut off; intake refuses from 12 MiB on, in words
 )
 async def send(request: Request) -> Response:
     """Record a report; 201 says that it is committed. The same key again gives the same code (200)."""
     facts = facts_of(request)
-    sent = intake.Sent({})
+    sent = reading.Sent({})
     try:
         take_turn_to_report(request)
         limits = _intake_of(request)
         async with limits.place():
-            sent = await intake.read_in_time(request, settings_of(facts).upload_s)
+            sent = await reading.read_in_time(request, settings_of(facts).upload_s)
             said = await _record(request, limits, sent)
     except NodeError as error:
         if not wants_page(request):
@@ -179,7 +179,7 @@ async def send(request: Request) -> Response:
     return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
 
 
-async def _record(request: Request, limits: intake.Intake, sent: intake.Sent) -> Said:
+async def _record(request: Request, limits: intake.Intake, sent: reading.Sent) -> Said:
     """Check, develop the photograph and keep; what was kept before under the same key is found first."""
     counter = counter_of(request)
     language = sent.field("lang") if sent.field("lang") in LANGUAGES else LANGUAGES[0]

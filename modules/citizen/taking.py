@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modules.citizen.counter import OwnCounter, spelled
-from modules.citizen.intake import Sent
 from modules.citizen.photo import Photo
 from modules.citizen.plain_jpeg import is_plain_jpeg
+from modules.citizen.reading import Sent
 from modules.citizen.receipt import read_receipt
 from modules.citizen.texts import LANGUAGES
 from node.errors import Invalid, NotFound

@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 
 from modules.citizen import taking
 from modules.citizen.counter import pack
-from modules.citizen.intake import Sent
 from modules.citizen.module import MODULE
 from modules.citizen.photo import Darkroom, Photo
 from modules.citizen.plain_jpeg import is_plain_jpeg
+from modules.citizen.reading import Sent
 from modules.citizen.settings import CitizenSettings
 from node.errors import Invalid
 from node.intake.application import Door, intake_application

@@ -4,7 +4,7 @@ import errno
 import httpx
 import pytest
 
-from modules.citizen import intake
+from modules.citizen import reading
 from modules.citizen.tables import photo as photo_table
 from modules.citizen.tables import report
 from node.incident import rows
@@ -160,7 +160,7 @@ def test_two_hundred_megapixels_are_refused(centre, citizen, name):
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_parsed(centre, citizen, monkeypatch):
-    monkeypatch.setattr(intake, "_parse", lambda _: pytest.fail("parsed"))
+    monkeypatch.setattr(reading, "_parse", lambda _: pytest.fail("parsed"))
     answer = centre.send(citizen, photo=("a.jpg", b"\xff\xd8\xff" + bytes(13 * 1024 * 1024), "image/jpeg"))
     assert answer.status_code == 413
     assert "12 MB" in answer.json()["detail"]
@@ -285,7 +285,7 @@ def test_a_disk_that_is_full_while_the_photograph_arrives_says_so_too(centre, ci
     async def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(intake, "_parse", full)
+    monkeypatch.setattr(reading, "_parse", full)
     answer = centre.send(citizen)
     assert answer.status_code == 507
     assert "Chưa ghi nhận" in answer.json()["title"]
