@@ -13,7 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
+from federation import delivery
 from federation.failpoint import watched
 from pki.private_file import write_private
 from tests.simulation import export, faults, tree
@@ -26,6 +28,7 @@ from tests.simulation.people import People
 DAY_S = 86_400.0
 SETTLING_S = 3_600.0
 _LOOK_S = 20.0
+_COUNT_S = 3.0  # how often a centre counts for its screens what waits: nobody looks at one here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +194,7 @@ def simulate(seed: int, plan: Plan | None = None, cast: Cast | None = None, live
         return _seen(world, errors)
 
     try:
-        with errors.heard():
+        with errors.heard(), patch.object(delivery, "REFRESH_S", _COUNT_S):
             return run(whole())
     finally:
         for world in worlds:
