@@ -263,11 +263,19 @@ def test_an_unanswered_offer_is_overdue_at_both_ends_and_returns_to_nobody(tree)
     assert tree.commune.find(one.id).custody.is_responsible(tree.commune.name)
 
 
+def _ends(line):
+    return {line.child.code, line.parent.code}
+
+
 class Restores(RuleBasedStateMachine):
-    """People act, lines carry some, and any disk is put back to any copy of it; then comes a whole hello."""
+    """People act, lines carry some, and disks are put back to any copy of them; then comes a whole hello.
+
+    Never those of two neighbours in one life: what both forgot, nobody can give back.
+    """
 
     def __init__(self):
         super().__init__()
+        self.put_back = set()
         self.place = tempfile.TemporaryDirectory()
         self.tree = Tree(Path(self.place.name))
         self.incident = self.tree.commune.open_flood()
@@ -331,8 +339,12 @@ class Restores(RuleBasedStateMachine):
     @precondition(lambda self: not any(post.is_locked for post in self.posts))
     @rule(data=st.data())
     def a_disk_is_put_back(self, data):
-        copy = data.draw(st.sampled_from(sorted(self.copies)))
+        near = {end for line in self.tree.lines.values() if self.put_back & (ends := _ends(line)) for end in ends}
+        copy = data.draw(
+            st.sampled_from(sorted(one for one, of in self.copies.items() if of not in near - self.put_back))
+        )
         self.tree.later(seconds=1)
+        self.put_back.add(self.copies[copy])
         restore(self.tree.posts[self.copies[copy]], copy)
 
     @precondition(lambda self: any(post.is_locked for post in self.posts))
