@@ -16,7 +16,7 @@ from node.drill import forgetting as forgetting_drill
 from node.drill import full_disk, wrong_clock
 from node.drill import parent_rollback as rollback_drill
 from node.drill import restore as restore_drill
-from node.drill.verdicts import Drill, verdict
+from node.drill.verdicts import Drill, to_its_end, verdict
 
 app = typer.Typer(help="A disaster on purpose, on centres made for it, and what came of it.", no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def disk_full(folder: Folder = None, *, inside: Annotated[bool, typer.Option("--
     """Let a commune's disk run full while citizens report, and empty it again; one JSON line last."""
     place = place_for(folder)
     if inside:
-        conclude(asyncio.run(full_disk.run_inside(place)), place, folder)
+        conclude(asyncio.run(to_its_end("disk-full", full_disk.run_inside(place))), place, folder)
     try:
         verdict = full_disk.run(place)
     except subprocess.CalledProcessError as error:
@@ -64,7 +64,7 @@ def disk_full(folder: Folder = None, *, inside: Annotated[bool, typer.Option("--
 def clock_skew(folder: Folder = None) -> None:
     """Let clocks jump by an hour and by ten years, both ways, while citizens report; one JSON line last."""
     place = place_for(folder)
-    conclude(asyncio.run(wrong_clock.run(place)), place, folder)
+    conclude(asyncio.run(to_its_end("clock-skew", wrong_clock.run(place))), place, folder)
 
 
 @app.command("restore")
