@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from modules.citizen.wording import tidy
@@ -28,6 +29,14 @@ class TooSlow(NodeError):  # noqa: N818 - named like the errors of node/errors.p
     status = 408
     code = "too_slow"
     title = "Chưa ghi nhận: gửi quá lâu"
+
+
+class CutOff(NodeError):  # noqa: N818 - named like the errors of node/errors.py
+    """The sender went away; nobody hears this any more, and it is no error of ours."""
+
+    status = 400
+    code = "cut_off"
+    title = "Chưa ghi nhận: đường truyền bị ngắt"
 
 
 class UnsupportedMedia(NodeError):  # noqa: N818 - named like the errors of node/errors.py
@@ -94,6 +103,8 @@ async def read_in_time(request: Request, within_s: float) -> Sent:
     try:
         with anyio.fail_after(within_s):
             return await read_form(request)
+    except ClientDisconnect:
+        raise CutOff from None
     except TimeoutError:
         raise TooSlow("Nội dung gửi lên quá lâu nên chưa được ghi nhận. Hãy thử lại khi mạng tốt hơn.") from None
 

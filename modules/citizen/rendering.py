@@ -29,7 +29,7 @@ PHOTO_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Disposition": 'inline; filename="anh.jpg"',
+    "Content-Disposition": 'attachment; filename="anh.jpg"',
     "Cache-Control": "private, no-store",
 }
 _FOLDER = Path(__file__).parent

@@ -8,7 +8,7 @@ from tests.node.intake.stage import Stage
 QUOTA = "all_reports_per_s = 15\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stage(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         made = Stage(stack, tmp_path_factory.mktemp("door"), citizen=QUOTA)
