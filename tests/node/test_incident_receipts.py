@@ -238,7 +238,7 @@ def test_a_relay_may_not_use_a_receipt_for_another_origin(tree):
     assert rows(other, tables.end_receipt) == []
 
 
-@pytest.mark.parametrize("lie", ["own", "rid", "leaf", "kind", "forged", "sibling"])
+@pytest.mark.parametrize("lie", ["own", "rid", "leaf", "kind", "forged", "sibling", "upwards"])
 def test_a_lying_relay_is_refused_and_named(tree, lie):
     tree.commune.open_flood()
     tree.carry()
@@ -259,7 +259,7 @@ def test_a_lying_relay_is_refused_and_named(tree, lie):
     else:
         # the liar signs it itself: a receipt of somebody who is not above both, or of what the commune never signed
         author = tree.posts[liar]
-        audience = down(tree.commune.name) if lie != "sibling" else PARENT
+        audience = PARENT if lie == "upwards" else down(tree.commune.name)
         kind = "incident.status" if lie == "kind" else KIND
         payload, now = inner.SerializeToString(), tree.clock.now()
         rid = author.database.write(
