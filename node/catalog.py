@@ -174,6 +174,15 @@ def _check_kinds(module: Module, manifest: Manifest) -> list[str]:
     ]
 
 
+def _check_indicators(module: Module, manifest: Manifest) -> list[str]:
+    prefix = f"{manifest.name}."
+    return [
+        f"indicator {source.indicator} must begin with {prefix}"
+        for source in module.indicators
+        if not source.indicator.startswith(prefix)
+    ]
+
+
 def _check_pages(module: Module, manifest: Manifest) -> list[str]:
     inside = manifest.folder.resolve()
     return [
@@ -192,6 +201,7 @@ _CHECKS: tuple[Callable[[Module, Manifest], list[str]], ...] = (
     _check_name,
     _check_tables,
     _check_kinds,
+    _check_indicators,
     _check_pages,
     _check_jobs,
 )
@@ -217,6 +227,7 @@ def _duplicates(modules: Iterable[Module]) -> list[str]:
     for module in modules:
         things = [f"incident kind {kind.code}" for kind in module.incident_kinds]
         things += [f"job {job.name}" for job in module.jobs]
+        things += [f"indicator {source.indicator}" for source in module.indicators]
         for thing in things:
             if thing in names:
                 problems.append(f"modules/{module.name}: {thing} is also in {names[thing]}")

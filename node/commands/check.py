@@ -9,6 +9,8 @@ from federation.failpoint import spec_problem
 from node.access import session_key_problem
 from node.catalog import CatalogError, load
 from node.commands.plain import Config, fail
+from node.figures.catalogue import DefinitionsError
+from node.figures.catalogue import load as load_definitions
 from node.local import is_running
 from node.settings import (
     ModulesSection,
@@ -57,6 +59,11 @@ def problems(config: Path) -> Iterator[str]:
         try:
             load(modules, node.tier if isinstance(node, NodeSection) else None)
         except CatalogError as error:
+            yield from error.problems
+    if settings:
+        try:
+            load_definitions(own=settings.figures.folder)
+        except DefinitionsError as error:
             yield from error.problems
     if settings and (problem := database_problem(settings.database_url, settings.keys, thoroughly=True)):
         yield problem

@@ -12,10 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from node.figures import handwriting
 from node.figures.definition import Definition, Dimension, Expectation, pinned
 from node.figures.state import StateError, StateType, read_decimal
+from node.settings import SettingsError
 from node.territory import Tier
 
 FOLDER = Path(__file__).resolve().parents[2] / "indicators"
@@ -34,13 +34,8 @@ _FIELDS |= {"dimensions", "expect", "official", "basis", "evidence", "catalogue_
 _LONGEST, _MOST_DECIMALS, _MOST_EDGES, _LONGEST_DUE_S = 600, 6, 40, 400 * 86_400
 
 
-class CatalogueError(Exception):
+class DefinitionsError(SettingsError):
     """Some definition cannot be used; `problems` lists all that is wrong."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        """Take one sentence per problem."""
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,37 +57,8 @@ class Catalogue:
         return tuple(newest.values())
 
 
-class _Text(yaml.SafeLoader):
-    """YAML in which every scalar is a text, no key stands twice, and nothing refers to anything else."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - as PyYAML has it
-        """Refuse what refers to another place: a definition says everything where it stands."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not used in definitions")
-        return super().compose_node(parent, index)
-
-
-def _texts_only(loader: yaml.SafeLoader, node: yaml.nodes.Node) -> object:
-    return loader.construct_scalar(node)  # type: ignore[arg-type]  # registered for scalars only
-
-
-def _mapping(loader: yaml.SafeLoader, node: yaml.nodes.MappingNode) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key_node, value_node in node.value:
-        key = str(loader.construct_object(key_node, deep=True))
-        if key in found:
-            raise yaml.YAMLError(f"{key} stands twice")
-        found[key] = loader.construct_object(value_node, deep=True)
-    return found
-
-
-for _kind in ("str", "int", "float", "bool", "null", "timestamp"):
-    _Text.add_constructor(f"tag:yaml.org,2002:{_kind}", _texts_only)
-_Text.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-
 def load(folder: Path = FOLDER, own: Path | None = None) -> Catalogue:
-    """The definitions of the issuing level and, if there are any, the centre's own; raises CatalogueError with all."""
+    """The definitions of the issuing level and the centre's own; raises DefinitionsError with every problem."""
     found: dict[tuple[str, int], Definition] = {}
     problems: list[str] = []
     for place, issuer in ((folder, ISSUED), (own, OWN)):
@@ -110,18 +76,18 @@ def load(folder: Path = FOLDER, own: Path | None = None) -> Catalogue:
                 if key in found:
                     problems.append(f"{where}: {definition.name} is defined already")
                 found.setdefault(key, definition)
-    problems += _spans(found.values())
+    problems = problems or _spans(found.values())
     if problems:
-        raise CatalogueError(problems)
+        raise DefinitionsError(problems)
     return Catalogue(found)
 
 
 def _file(file: Path, issuer: str) -> list[tuple[str, Definition | None, list[str]]]:
     name = f"{file.parent.name}/{file.name}"
     try:
-        written = yaml.load(file.read_text("utf-8"), Loader=_Text)  # noqa: S506 - a SafeLoader that reads texts only
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return [(name, None, [f"cannot be read: {' '.join(str(error).split())}"])]
+        written = handwriting.read(file)
+    except handwriting.UnreadableError as error:
+        return [(name, None, [f"cannot be read: {error}"])]
     entries = written.get("indicators") if isinstance(written, dict) else None
     if not isinstance(entries, list) or set(written) != {"indicators"}:
         return [(name, None, ["must hold a list named indicators and nothing else"])]
@@ -134,7 +100,7 @@ def _entry(where: str, entry: object, issuer: str) -> tuple[str, Definition | No
     read = _Reading(entry)
     where = f"{where} ({entry.get('code', 'without a code')})"
     definition = _definition(read, issuer)
-    return where, None if read.problems else definition, read.problems
+    return where, definition, read.problems
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from node.figures.gathering import Gathered, Place, by_period, due_at, gather
 from node.figures.period import Period, between, last_closed
 from node.figures.reading import Asked, Source, fold_readings
 from node.figures.rows import Stated, newest
+from node.figures.state import Cells
 from node.figures.wire import KIND, MOST_STATES, Statement, encode_sheet, encode_state, state_hash
 
 if TYPE_CHECKING:
@@ -85,10 +86,22 @@ def own_sheets(
                     kind=definition.state,
                     cells=cells,
                 )
-                further = _further(said, signed.get((definition.code, period), ()))
-                if further is not None:
+                before = signed.get((definition.code, period), ())
+                further = _further(said, before)
+                if further is not None and (before or is_asked(context, definition) or not is_nothing(cells)):
                     fresh.setdefault(period, []).append(further)
     return _sheets(fresh)
+
+
+def is_asked(context: "NodeContext", definition: Definition) -> bool:
+    """Whether this centre is one of those from which the figure is due; others speak only if they have a case."""
+    me = context.registry.current.centre(context.centre.name)
+    return me is not None and me.tier in definition.expect.who
+
+
+def is_nothing(cells: Cells) -> bool:
+    """Whether no cell says that there was anything."""
+    return all(not (cell.n or cell.denominator or cell.value) for cell in cells.values())
 
 
 def _sheets(fresh: Mapping[Period, list[Statement]]) -> list[Sheet]:

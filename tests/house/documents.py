@@ -156,7 +156,30 @@ def messages_table() -> str:
     return table(["message", "file", "what it is"], rows)
 
 
+def indicators_table() -> str:
+    """Every indicator that this program defines, and what feeds it."""
+    from node.figures.catalogue import load
+    from node.incident.readings import SOURCES
+
+    fed = {source.indicator: "node" for source in SOURCES}
+    fed |= {source.indicator: f"module {module.name}" for module in modules() for source in module.indicators}
+    rows = [
+        [
+            f"`{one.name}`",
+            f"{one.name_en} ({one.name_vi})",
+            one.state.value,
+            one.unit_en,
+            ", ".join(one.expect.who),
+            fed.get(one.code, "nothing yet"),
+            f"official: {one.basis}" if one.official else "proposal",
+        ]
+        for one in load().definitions.values()
+    ]
+    return table(["indicator", "what it is", "state", "unit", "due from", "fed by", "authority"], rows)
+
+
 TABLES: dict[tuple[str, str], Callable[[], str]] = {
+    ("docs/figures.md", "indicators"): indicators_table,
     ("docs/settings.md", "settings"): settings_table,
     ("docs/settings.md", "module settings"): module_settings_table,
     ("docs/settings.md", "failpoints"): failpoints,

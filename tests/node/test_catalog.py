@@ -7,6 +7,7 @@ from sqlalchemy import Column, Integer, MetaData, Table
 
 from node import catalog
 from node.catalog import CatalogError, load, read_manifests
+from node.figures.reading import Source
 from node.incident.value import IncidentKind
 from node.job import Job
 from node.module import Module, Page
@@ -126,6 +127,10 @@ def outside():
         (
             Module(name="sample", incident_kinds=(IncidentKind("x.y", "X"),)),
             "incident kind x.y must begin with sample.",
+        ),
+        (
+            Module(name="sample", indicators=(Source("x.y", lambda *_: ()),)),
+            "indicator x.y must begin with sample.",
         ),
         (Module(name="sample", pages=(Page(title="P", file="no.py"),)), "there is no file no.py"),
         (Module(name="sample", pages=(Page(title="P", file="../../clock.py"),)), "there is no file"),
