@@ -8,7 +8,8 @@ from federation import failpoint, tables
 from federation.bulk import wants
 from federation.bulk.carrier import LONGEST_TURN_S, Pace
 from federation.bulk.manifest import CHUNK_BYTES, manifest_of
-from federation.bulk.wants import BulkRefused, WantState
+from federation.bulk.rules import Source
+from federation.bulk.wants import BulkRefused, WantState, Wish
 from federation.v1 import bulk_pb2 as wire
 from tests.federation.bulk.lanes import START, Centre, TestClock, until
 
@@ -51,7 +52,7 @@ async def test_an_object_comes_through_a_relay_which_keeps_a_copy(three):
     await until(lambda: top.copy(DATA))
     assert read(top, DATA) == read(middle, DATA) == DATA
     assert (low.line.chunks, middle.line.chunks) == (list(range(6)), list(range(6)))
-    await until(lambda: middle.rules.log[-1][0] == "given")
+    await until(lambda: middle.rules.log[-1][0] == low.rules.log[-1][0] == "given")
     log = [act for act, _ in low.rules.log + middle.rules.log + top.rules.log]
     assert log == ["leaving", "given", "got", "leaving", "given", "got"]
     assert top.want(DATA) is None
@@ -110,6 +111,24 @@ async def test_a_death_between_the_name_and_the_row_is_made_good(three):
     assert read(middle, DATA) == DATA
 
 
+async def test_what_arrived_since_one_looked_is_not_wanted_again(three):
+    _, middle, low = three
+    middle.ask(DATA, "low")
+    await until(lambda: middle.copy(DATA))
+    wish = Wish(
+        digest=hashlib.sha256(DATA).digest(),
+        manifest_hash=manifest_of(DATA, "image/jpeg").hash,
+        subject="matter-1",
+        asker="top",
+        asked_by="Hoa",
+        reason="why",
+        at=START,
+    )
+    await middle.carrier._fetch(wish, Source(size=len(DATA), media_type="image/jpeg", child="low"))
+    assert middle.want(DATA) is None
+    assert low.line.chunks == list(range(6))
+
+
 async def test_the_owners_no_travels_to_whoever_asked(three):
     top, _, low = three
     low.rules.no = BulkRefused("KIND", "not of that kind")
@@ -122,7 +141,7 @@ async def test_the_owners_no_travels_to_whoever_asked(three):
         "not of that kind",
         "low",
     )
-    assert low.rules.log == [("declined", "KIND")]
+    await until(lambda: low.rules.log == [("declined", "KIND")])
     low.rules.no = None
     top.ask(DATA, "middle", at=START.replace(hour=2))
     await until(lambda: top.copy(DATA))
@@ -144,7 +163,7 @@ async def test_progress_below_is_told_above(three):
     low.line.cut_after = 3
     top.ask(DATA, "middle")
     await until(lambda: top.desk.progress(top.want(DATA))[0] == 3 * CHUNK_BYTES)
-    await until(lambda: top.want(DATA).code == "FETCHING")
+    await until(lambda: top.want(DATA).code == "FETCHING" and low.line.is_cut)
     low.line.is_cut = False
     await until(lambda: top.copy(DATA))
 
