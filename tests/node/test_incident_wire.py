@@ -1,6 +1,7 @@
 """The codec of news: what travels is checked on arrival as strictly as what a person types."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from federation.receiver import Unacceptable
 from node.incident import wire
+from node.incident.attachment import attachment_of
 from node.incident.custody import Answer
 from node.incident.value import THUMBNAIL_LIMIT, Place, Severity, Status
 from node.v1 import incident_pb2
@@ -122,3 +124,47 @@ def test_what_is_decoded_is_what_was_encoded():
 def test_no_bytes_do_more_than_be_refused(junk):
     with suppress(Unacceptable):
         assert wire.decode(junk).incident_id.version == 7
+
+
+ATTACHED = attachment_of(b"picture" * 100, "image/jpeg")
+
+
+def test_attachments_travel_by_their_hashes_and_an_older_reader_passes_them_over():
+    news = replace(NEWS, content=replace(NEWS.content, attachments=(ATTACHED,)))
+    raw = wire.encode(news)
+    assert wire.decode(raw).content.attachments == (replace(ATTACHED, manifest=b""),)
+    assert b"picturepicture" not in raw
+    assert wire.encode(NEWS) == GOLDEN  # without any, the bytes are those of before
+    message = incident_pb2.IncidentNews.FromString(raw)
+    message.content.ClearField("attachments")
+    assert message.SerializeToString(deterministic=True) == GOLDEN
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"digest": b"short"},
+        {"digest": b""},
+        {"manifest_hash": bytes(33)},
+        {"size": 0},
+        {"size": 2**40},
+        {"media_type": ""},
+        {"media_type": "text/html\r\nSet-Cookie: a=b"},
+        {"media_type": "image/../x"},
+    ],
+)
+def test_an_attachment_that_cannot_be_is_refused(change):
+    message = incident_pb2.IncidentNews.FromString(wire.encode(NEWS))
+    facts = {"digest": bytes(32), "manifest_hash": bytes(32), "size": 5, "media_type": "image/jpeg"}
+    message.content.attachments.add(**facts | change)
+    with pytest.raises(Unacceptable):
+        wire.decode(message.SerializeToString())
+
+
+def test_no_more_than_eight_and_none_twice():
+    for digests in ([bytes(32)] * 2, [bytes([number]) * 32 for number in range(9)]):
+        message = incident_pb2.IncidentNews.FromString(wire.encode(NEWS))
+        for digest in digests:
+            message.content.attachments.add(digest=digest, manifest_hash=bytes(32), size=5, media_type="image/jpeg")
+        with pytest.raises(Unacceptable):
+            wire.decode(message.SerializeToString())
