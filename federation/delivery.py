@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import grpc.aio
 from sqlalchemy.orm import Session
@@ -19,13 +20,13 @@ from federation.frame import StreamKey
 from federation.grpc_link import GrpcLink
 from federation.hello import Cursor
 from federation.house import Clock, House
-from federation.ledger import Lane, Sealer
+from federation.ledger import Lane, Sealer, child_of
 from federation.link import Channel, Link, LinkError, ParentAddress
 from federation.peer import Backoff, PeerState
 from federation.receiver import Handler, Receiver
 from federation.removal import Removal
 from federation.restitution import Restitution
-from federation.rights import is_past_parent, may_travel
+from federation.rights import grandparent_of, is_past_parent, may_travel
 from federation.session import LinkSession
 from federation.storage import Storage
 from federation.v1 import link_pb2 as wire
@@ -255,9 +256,11 @@ class Delivery:
 
     def _wake_streams(self, streams: frozenset[StreamKey]) -> None:
         """Tell the connections that may carry one of these streams."""
-        registry = self._house.registry.current
-        for peer, session in self._sessions.items():
-            if any(may_travel(registry, one, sender=self.local_origin, receiver=peer) for one in streams):
+        registry, name = self._house.registry.current, self.local_origin
+        above = {registry.parent_of(name), grandparent_of(registry, name)}
+        for peer in above | {child_of(one.audience) for one in streams}:
+            session = self._sessions.get(peer) if peer else None
+            if session and any(may_travel(registry, one, sender=name, receiver=session.peer) for one in streams):
                 session.wake()
         if streams:
             self._dirty.set()
@@ -389,16 +392,15 @@ class Delivery:
         """Put the state of a neighbour together again, with what a caller knows on top."""
         before = self._states.get(name) or PeerState(name=name, relation=self._relation(name))
         session = self._sessions.get(name)
-        counted = replace(
-            before,
-            relation=self._relation(name),
-            waiting=self._survey.waiting.get(name, {}),
-            parked=self._survey.parked.get(name, 0),
-        )
+        known: dict[str, object] = {
+            "relation": self._relation(name),
+            "waiting": self._survey.waiting.get(name, {}),
+            "parked": self._survey.parked.get(name, 0),
+        }
         if session is not None:
-            heard, theirs = session.last_heard_at, dict(session.peer_waiting)
-            counted = replace(counted, last_heard_at=heard, peer_waiting=theirs, in_flight=session.in_flight)
-        after = change(counted)
+            known |= {"last_heard_at": session.last_heard_at, "in_flight": session.in_flight}
+            known["peer_waiting"] = dict(session.peer_waiting)
+        after = change(_with(before, known))
         if after.connected != before.connected:
             after = replace(after, since=self._house.clock.now())
         self._states[name] = after
@@ -459,6 +461,12 @@ class Delivery:
         applied = self._house.storage.write(lambda session: self._receiver.replay_parked(session, now, skip=skip))
         self._in_loop(self._dirty.set)
         return applied
+
+
+def _with(state: PeerState, known: Mapping[str, object]) -> PeerState:
+    """The state with what is new in it; with two hundred children, mostly nothing is."""
+    new: dict[str, Any] = {name: value for name, value in known.items() if getattr(state, name) != value}
+    return replace(state, **new) if new else state
 
 
 def _connected(state: PeerState) -> PeerState:
