@@ -8,13 +8,13 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import delete
-
-from federation import chain, tables
-from federation.effects import Effects, Taking
-from federation.frame import decode_record, open_frame, parse_frame
+from federation.effects import Effects
+from federation.frame import StreamKey
+from federation.hello import position
 from federation.kinds import own_kinds
 from federation.ledger import Sealer
+from federation.restitution import Restitution, following, locator
+from federation.v1 import link_pb2
 from node import inbound
 from tests.fakes.storage import FakeStorage
 from tests.simulation.posts import Line, Post, Tree
@@ -58,26 +58,24 @@ def effects_of(post: Post) -> Effects:
 
 def give_back(post: Post, holder: Post) -> int:
     """The neighbour returns what it holds of this centre's own streams and this centre has lost."""
-    returned = 0
-    for key, _, raw in holder.outgoing_of(post.name):
-        parts = parse_frame(raw)
-        public_key = post.registry.current.public_key(post.name, parts.header.key_id)
-        frame = open_frame(raw, public_key)
+    restitution = Restitution(
+        name=post.name, registry=lambda: post.registry.current, effects=effects_of(post), sealer=post.sealer
+    )
+    streams = dict.fromkeys(key for key, _, _ in holder.outgoing_of(post.name))
+    return sum(_give_back_one(post, holder, restitution, key) for key in streams)
 
-        def step(session, key=key, frame=frame):
-            connection, now = session.connection(), post.clock.now()
-            head = chain.load_or_create(connection, key)
-            if chain.find(connection, head, frame.header.epoch, frame.header.frame_no) is not None:
-                return 0
-            chain.extend(connection, head, frame, sender=holder.name, at=now)
-            records = [decode_record(one) for one in frame.records]
-            rids = [record.rid.bytes for record in records]
-            connection.execute(delete(tables.pending).where(tables.pending.c.rid.in_(rids)))
-            effects_of(post).apply(Taking(session, head, holder.name, now), frame, records)
-            chain.save(connection, head)
-            return 1
 
-        returned += post.database.write(step)
+def _give_back_one(post: Post, holder: Post, restitution: Restitution, key: StreamKey) -> int:
+    returned, remaining = 0, 1
+    while remaining:
+        recall = link_pb2.Recall(origin=key.origin, lane=key.lane, audience=key.audience)
+        recall.held.extend(position(one) for one in post.database.read(lambda session: locator(session, key)))
+        given = holder.database.read(lambda session, asked=recall: following(session, asked))
+        frames = restitution.open(given)
+        done = post.database.write(
+            lambda session, frames=frames: restitution.take(session, holder.name, frames, post.clock.now())
+        )
+        returned, remaining = returned + done.frames, given.remaining
     return returned
 
 
