@@ -32,6 +32,7 @@ PATIENCE = timedelta(hours=25)  # a day, and an hour for the next statement to c
 MOST_UNRECEIPTED = 100
 _MOST_HEADS = 1000
 _AT_ONCE = 500
+_TOO_MANY = 2**63
 _told, _awaited, _owed = tables.told_head, tables.awaited, tables.owed_record
 
 
@@ -138,7 +139,11 @@ class Listener:
         if self.registry.parent_of(inbound.origin) == self.name:
             return
         for one in said.unreceipted[:MOST_UNRECEIPTED]:
-            if len(one.rid) != RID_BYTES or is_lifted(session, inbound.origin, UUID(bytes=one.rid)):
+            if (
+                len(one.rid) != RID_BYTES
+                or not _is_time(one.appended_at_us)
+                or is_lifted(session, inbound.origin, UUID(bytes=one.rid))
+            ):
                 continue
             known = (_owed.c.origin == inbound.origin) & (_owed.c.rid == one.rid)
             if session.execute(select(_owed.c.rid).where(known)).first() is None:
@@ -195,9 +200,18 @@ class Listener:
 def _heads(said: wire.StreamHeads, origin: str) -> Iterator[tuple[StreamKey, wire.StreamHead]]:
     for head in said.heads[:_MOST_HEADS]:
         is_whole = (len(head.epoch), len(head.frame_hash)) == (EPOCH_BYTES, HASH_BYTES)
+        is_whole = is_whole and max(head.frame_no, head.count) < _TOO_MANY
         if not is_whole or len(head.lane) > 16 or len(head.audience) > 80:  # noqa: PLR2004 - as wide as their columns
             raise Unacceptable("SCHEMA", "a head that names no frame")
         yield StreamKey(origin, head.lane, head.audience), head
+
+
+def _is_time(us: int) -> bool:
+    try:
+        from_us(us)
+    except OverflowError:
+        return False
+    return True
 
 
 def _same(key: StreamKey) -> ColumnElement[bool]:

@@ -127,6 +127,21 @@ async def test_receipts_of_the_top_come_down_to_the_origin_of_a_stream(nodes, ov
         assert codes(node) == set()
 
 
+async def test_a_hello_names_the_epoch_before_its_genesis(nodes) -> None:
+    three = Three(nodes)
+    await three.district.start()
+    await three.commune.start(three.district, listen=False)
+    await until(lambda: three.commune.name in three.district.delivery._sessions)
+    session = three.district.delivery._sessions[three.commune.name]
+    await until(lambda: session.ready)
+    named = session.hello.sealing_epoch
+    assert len(named) == 16
+    assert three.commune.held() == []
+    three.commune.say("in that epoch")
+    await until(three.district.heard)
+    assert {bytes(row.epoch) for row in rows(three.district, tables.stream)} == {named}
+
+
 async def test_receipts_are_said_again_after_a_hello(nodes) -> None:
     three = Three(nodes)
     await three.province.start()

@@ -195,6 +195,9 @@ def test_a_head_of_an_epoch_that_a_restore_ended_is_owed_by_nobody(tree):
         b"\xff",
         wire.StreamHeads(heads=[wire.StreamHead(lane="urgent", audience=UP)]).SerializeToString(),
         wire.StreamHeads(
+            heads=[wire.StreamHead(lane="audit", audience=UP, epoch=bytes(16), frame_no=2**63, frame_hash=bytes(32))]
+        ).SerializeToString(),
+        wire.StreamHeads(
             heads=[wire.StreamHead(lane="x" * 17, audience=UP, epoch=bytes(16), frame_hash=bytes(32))]
         ).SerializeToString(),
     ],
@@ -203,6 +206,15 @@ def test_what_cannot_be_read_is_parked_and_named(tree, payload):
     say(tree.commune, payload)
     tree.carry()
     assert [code for code, _ in tree.province.parked()] == ["SCHEMA"]
+
+
+def test_times_that_are_none_are_passed_over(tree):
+    tree.commune.announce()
+    never = wire.UnreceiptedRecord(rid=bytes(16), leaf=bytes(32), appended_at_us=2**62)
+    say(tree.commune, wire.StreamHeads(unreceipted=[never]).SerializeToString())
+    tree.carry()
+    assert rows(tree.province, tables.owed_record) == []
+    assert tree.province.parked() == []
 
 
 def test_heads_are_believed_of_descendants_alone(tree):

@@ -108,6 +108,22 @@ def test_each_enclosed_record_gets_one_receipt_and_said_again_it_changes_nothing
     assert len(rows(tree.province, tables.lifted)) == 2
 
 
+def test_a_record_that_comes_enclosed_twice_gets_one_receipt(tree):
+    """The commune's offer rises as news, and once more within the district's own offer."""
+    one = tree.commune.open_flood()
+    tree.commune.escalate(one.id)
+    tree.carry()
+    tree.district.act(one.id, "accept")
+    tree.district.escalate(one.id)
+    tree.carry()
+    (audit,) = [
+        row for row in rows(tree.province, tables.stream) if (row.origin, row.lane) == (tree.province.name, "audit")
+    ]
+    assert (
+        audit.head_count == len(rows(tree.province, tables.lifted)) == len(rows(tree.commune, tables.end_receipt)) == 2
+    )
+
+
 def test_without_any_link_the_wait_rings_once_and_ends_when_the_receipts_come(tree):
     waiting = Waiting(tree)
     tree.line("26374").is_cut = True
