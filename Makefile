@@ -8,7 +8,7 @@ PROTOS := $(shell find proto -name '*.proto' 2>/dev/null | sort)
 NO_FETCH := The packages could not be fetched or did not match the lock: see the lines above, check that pip reaches its package index, and run this again.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-check demo-clean test model sim chaos powercut drills bench lint proto lock
+.PHONY: help setup setup-dev demo demo-check demo-clean test model sim chaos powercut check-long drills bench lint proto lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sort | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,11 @@ chaos: setup-dev ## real nodes killed and cut off while citizens report: nothing
 
 powercut: setup-dev ## the power fails at many moments: what was promised is there (options: CYCLES=200 SEED=1 SYNC=NORMAL)
 	@exec $(PY) -m tests.powercut --cycles $(or $(CYCLES),200) $(if $(SEED),--seed $(SEED)) $(if $(SYNC),--sync $(SYNC))
+
+check-long: setup-dev ## the three rigs in short, one after the other: virtual days, power cuts, kills (some minutes)
+	@$(MAKE) --no-print-directory sim SEEDS=1-2 ARGS="--days=0.5 --least-coverage=70"
+	@$(MAKE) --no-print-directory powercut CYCLES=20 SEED=1
+	@$(MAKE) --no-print-directory chaos CYCLES=4 SEED=3
 
 drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock (some minutes)
 	@exec $(PY) -m pytest -m drill tests/e2e $(ARGS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulation import faults
-from tests.simulation.runs import Order, carry_out, total
+from tests.simulation.runs import LEAST_COVERAGE, Order, carry_out, total
 from tests.simulation.world import Plan
 
 _TRACED = 2
@@ -62,6 +62,7 @@ def main() -> int:
     known = ", ".join((*faults.ALL, *faults.SETS_BACK))
     parser.add_argument("--faults", help=f"of {known}; without it, disks are set back in every second seed")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--least-coverage", type=float, default=LEAST_COVERAGE, help="per cent; a short run sees less")
     parser.add_argument("--keep", type=Path, help="a folder for histories and exports, one folder per seed")
     wishes = parser.parse_args()
     seeds = seeds_of(wishes.seeds)
@@ -75,7 +76,7 @@ def main() -> int:
             runs.append(run)
         wall_s = time.perf_counter() - begun_s
         again = list(pool.map(carry_out, [Order(one, plans[one], is_traced=True) for one in seeds[:_TRACED]]))
-    verdict = total(runs, again, wall_s)
+    verdict = total(runs, again, wall_s, wishes.least_coverage)
     say(json.dumps(verdict))
     return 0 if verdict["ok"] else 1
 
