@@ -70,6 +70,22 @@ class Delivery(RuleBasedStateMachine):
     def seal(self) -> None:
         self.child.seal()
 
+    @rule(lane=st.sampled_from([Lane.REGULAR, Lane.URGENT]), count=st.integers(1, 3))
+    def say(self, lane: Lane, count: int) -> None:
+        """The ordinary way in one step, so that a story gets somewhere before something goes wrong."""
+        self.append(lane, count)
+        self.child.seal()
+        self.there += outgoing(self.child, self.sender)
+
+    @precondition(lambda self: self.there)
+    @rule()
+    def carry(self) -> None:
+        """What is under way arrives in its order, and is answered."""
+        self.back += self.parent.take(self.child, *self.there[:4])
+        del self.there[:4]
+        while self.back:
+            self.child.hear(self.sender, self.back.pop(0))
+
     @rule()
     def connect(self) -> None:
         """A new connection: what was under way on the old one may still arrive late."""
