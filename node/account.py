@@ -179,7 +179,8 @@ def note_failure(
     """
     row = session.execute(select(account).where(account.c.username == username)).first()
     detail = {"address": address, "what": what}
-    audit.record(session, actor="-", act="login.refused", subject=username, detail=detail, now=now)
+    known = username if row else "-"  # what was typed as a name that nobody has may well be a password
+    audit.record(session, actor="-", act="login.refused", subject=known, detail=detail, now=now)
     if not counts or row is None or (row.locked_until and row.locked_until > now):
         return
     failures = row.failures + weight

@@ -25,6 +25,7 @@ _STREAMLIT_COOKIES = ("_streamlit_xsrf",)
 _HTML = "text/html"
 OPEN = "/modules/citizen/"
 STAFF = "/modules/citizen/api/desk/"  # what the centre's staff asks stays with the node
+_SESSIONS = ("/login", "/logout", "/account", "/api/v1/session", "/api/v1/accounts")
 _CLOSED = frozenset({"agent", "metrics"})
 
 
@@ -42,6 +43,7 @@ class Proxy:
         """The aiohttp application, not yet listening."""
         application = web.Application(handler_args={"max_line_size": 16384, "max_field_size": 16384})
         application.cleanup_ctx.append(self._running)
+        application.on_response_prepare.append(_guard)
         application.router.add_route("*", "/{path:.*}", self.handle)
         return application
 
@@ -110,7 +112,7 @@ class Proxy:
                 return await forward_socket(request, self._http, url, headers, max_message=self._settings.max_message)
             except aiohttp.WSServerHandshakeError as error:
                 return web.Response(status=error.status)
-        if request.path in {"/login", "/logout", "/api/v1/session"} and request.method != "GET":
+        if request.method != "GET" and request.path.startswith(_SESSIONS):
             self._visitors.forget()
         return await self._forward(request, url, headers)
 
@@ -188,6 +190,12 @@ class Proxy:
 def _is_for_strangers(path: str) -> bool:
     """Whether a path is one of those that need no sign-in and that the intake process serves."""
     return path.startswith(OPEN) and not path.startswith(STAFF)
+
+
+async def _guard(_request: web.Request, response: web.StreamResponse) -> None:
+    """Every answer helps the browser to keep foreign code out, whichever server behind the proxy made it."""
+    for name, value in shell.SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _is_closed(path: str) -> bool:

@@ -52,7 +52,7 @@ class ProxySettings:
     connect_timeout_s: float = 5.0
     silence_timeout_s: float = 120.0
     session_cache_s: float = 3.0
-    session_recheck_s: float = 20.0
+    session_recheck_s: float = 5.0
     streamlit: bool = True
 
     @classmethod

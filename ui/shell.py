@@ -10,19 +10,38 @@ from ui.texts.words import Language, say
 
 _STATIC = Path(__file__).parent / "static"
 _POLICY = (
-    "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "default-src 'self'; script-src 'self' 'nonce-{nonce}' blob:; style-src 'self' 'nonce-{nonce}'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
     "media-src 'self' blob:; frame-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
+# What every answer carries that says nothing stricter itself: scripts and styles from files of this origin only.
+SAFE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 _NOSCRIPT = re.compile(r"<noscript>.*?</noscript>", re.DOTALL | re.IGNORECASE)  # Streamlit's own words for programs
 STREAMLIT_TEXTS = "/_ui/streamlit-texts.js"
+STYLE_NONCE = "/_ui/style-nonce.js"
+SCREENS_STYLE = "/_ui/screens.css"
 NOTICE_STYLE = "/_ui/notice.css"
 
 
 def static_file(name: str) -> bytes | None:
-    """One of the two files that the proxy itself serves, by its full path."""
-    files = {STREAMLIT_TEXTS: "streamlit-texts.js", NOTICE_STYLE: "notice.css"}
+    """One of the few files that the proxy itself serves, by its full path."""
+    files = {
+        STREAMLIT_TEXTS: "streamlit-texts.js",
+        STYLE_NONCE: "style-nonce.js",
+        NOTICE_STYLE: "notice.css",
+        SCREENS_STYLE: "screens.css",
+    }
     return (_STATIC / files[name]).read_bytes() if name in files else None
 
 
@@ -36,11 +55,15 @@ def dress(page: str, language: Language) -> tuple[str, str]:
     title = say("Liên Thông", language)
     page = page.replace('<html lang="en">', f'<html lang="{language}">', 1)
     page = page.replace("<title>Streamlit</title>", f"<title>{html.escape(title)}</title>", 1)
-    page = page.replace("<script>", f'<script nonce="{nonce}">')
+    page = page.replace("<script>", f'<script nonce="{nonce}">').replace("<style>", f'<style nonce="{nonce}">')
     words = html.escape(say("Trang này cần JavaScript để hiển thị số liệu trực tiếp.", language))
     page = _NOSCRIPT.sub(f"<noscript><p>{words}</p></noscript>", page)
+    first = f'<script nonce="{nonce}" src="{STYLE_NONCE}"></script>'
+    page = page.replace("<head>", f"<head>{first}", 1)
     translator = f'<script nonce="{nonce}" src="{STREAMLIT_TEXTS}" defer></script>'
     page = page.replace("</head>", f"{translator}</head>", 1)
+    # in the body, so that it comes after what Streamlit puts into the head
+    page = page.replace("</body>", f'<link rel="stylesheet" href="{SCREENS_STYLE}"></body>', 1)
     return page, _POLICY.format(nonce=nonce)
 
 

@@ -1,21 +1,8 @@
-"""How the pages look beside what `.streamlit/config.toml` says: room, phone layout, no frame of Streamlit's own."""
+"""The page's icon; how pages look stands in `.streamlit/config.toml` and in `ui/static/screens.css`."""
 
-from functools import cache
 from pathlib import Path
 
-import streamlit as st
-
 _STATIC = Path(__file__).parent / "static"
-
-
-@cache
-def _style() -> str:
-    return f"<style>{(_STATIC / 'screens.css').read_text(encoding='utf-8')}</style>"
-
-
-def apply() -> None:
-    """Lay our style over the page; fixed text of ours, never anything a person wrote."""
-    st.html(_style())
 
 
 def icon() -> str:

@@ -17,7 +17,6 @@ from ui.widgets.plain import plain
 def run() -> None:
     """Show the visitor the page, or say in words why not."""
     st.set_page_config(page_title="Liên Thông", page_icon=theme.icon(), layout="wide")
-    theme.apply()
     t = session.words()
     if not session.came_through_proxy(AppSettings.from_environment()):
         st.error(t("Hãy mở trang này qua địa chỉ của trung tâm."))

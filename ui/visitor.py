@@ -93,7 +93,8 @@ class Visitors:
         )
 
     async def _ask(self, path: str, cookies: Mapping[str, str]) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        # asked because a screen stands open, not because somebody touched it: the node keeps no session alive for that
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Lt-Unattended": "proxy"}
         if cookies:
             headers["Cookie"] = cookie_header(cookies)
         limit = aiohttp.ClientTimeout(total=10)

@@ -160,9 +160,32 @@ async def test_the_page_speaks_vietnamese_and_has_a_policy(house):
     nonce = policy.split("'nonce-")[1].split("'")[0]
     assert f'<script nonce="{nonce}">window.x = 1</script>' in page
     assert "connect-src 'self'" in policy
-    assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+    assert "unsafe" not in policy
+    assert page.index("/_ui/style-nonce.js") < page.index("window.x = 1")  # before any script of Streamlit's
+    assert page.index("</head>") < page.index("/_ui/screens.css")
     english = await house.client.get("/dash/?lang=en", headers={**HTML, **house.cookie()})
     assert '<html lang="en">' in await english.text()
+
+
+ANSWERS = [
+    "/dash/",
+    "/dash/static/js/main.js",
+    "/dash/_stcore/agent/x",
+    "/_ui/screens.css",
+    "/nothing",
+    "/api/v1/centre",
+]
+
+
+@pytest.mark.parametrize("path", ANSWERS)
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_every_answer_carries_the_headers(house, path, is_known):
+    cookie = house.cookie() if is_known else {}
+    answer = await house.client.get(path, headers={**HTML, **cookie}, allow_redirects=False)
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy"):
+        assert len(answer.headers.getall(name)) == 1, name
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_until_streamlit_is_ready_a_page_says_so(house):

@@ -110,7 +110,8 @@ def _one(one: Json, areas: Mapping[str, str]) -> None:
     name = str(one["username"])
     with st.container(key="account-one", border=True):
         st.subheader(plain(one["display_name"]))
-        facts = [plain(name), role_title(str(one["role"])), plain(_area(one, areas)), _state(one), _telephone(one)]
+        facts = [plain(name), role_title(str(one["role"])), plain(_area(one, areas)), _state(one)]
+        facts.append(t("điện thoại: {state}", state=_telephone(one)))
         st.markdown(" · ".join(facts))
         st.caption(t("Tạo lúc {at}.", at=moment(one["created_at"])))
         with st.container(key="account-actions", horizontal=True):

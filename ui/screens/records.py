@@ -136,10 +136,14 @@ def _start(day: object, later: int = 0) -> str:
     return datetime.combine(day + timedelta(days=later), time(), _LOCAL).isoformat()
 
 
+def _said(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
+
+
 def _row(one: Json) -> Json:
     t = session.words()
     at = datetime.fromisoformat(one["at"]).astimezone(_LOCAL).strftime("%H:%M:%S %d/%m/%Y")
-    detail = json.dumps(one["detail"], ensure_ascii=False) if one["detail"] else ""
+    detail = ", ".join(f"{name}: {_said(value)}" for name, value in (one["detail"] or {}).items() if value is not None)
     return {
         t("Lúc"): at,
         t("Người làm"): plain(one["actor"]),

@@ -252,7 +252,7 @@ export class Line {
   /** Three refusals in a row: is the session over, may it no longer watch, or is the node down? Only that is a loss. */
   async ask() {
     try {
-      const answer = await fetch("/api/v1/session", { headers: { Accept: "application/json" }, cache: "no-store" });
+      const answer = await fetch("/api/v1/session", { headers: { Accept: "application/json", "Lt-Unattended": "1" }, cache: "no-store" });
       this.refused = answer.status === 401;
       if (this.refused) this.tell("refused");
       if (answer.ok && !((await answer.json()).permissions || [WATCH]).includes(WATCH)) this.forbid();
@@ -263,7 +263,7 @@ export class Line {
   async renew() {
     this.pictureAt = performance.now();
     try {
-      const answer = await fetch("/api/v1/situation", { headers: { Accept: "application/json" }, cache: "no-store" });
+      const answer = await fetch("/api/v1/situation", { headers: { Accept: "application/json", "Lt-Unattended": "1" }, cache: "no-store" });
       if (!answer.ok) return;
       const situation = await answer.json();
       if (Date.parse(situation.at) < Date.parse(this.situation?.at)) return;
