@@ -88,8 +88,8 @@ def _file(file: Path, issuer: str) -> list[tuple[str, Definition | None, list[st
         written = handwriting.read(file)
     except handwriting.UnreadableError as error:
         return [(name, None, [f"cannot be read: {error}"])]
-    entries = written.get("indicators") if isinstance(written, dict) else None
-    if not isinstance(entries, list) or set(written) != {"indicators"}:
+    entries = written.pop("indicators", None) if isinstance(written, dict) else None
+    if not isinstance(entries, list) or written:
         return [(name, None, ["must hold a list named indicators and nothing else"])]
     return [_entry(f"{name}, {number}", entry, issuer) for number, entry in enumerate(entries, start=1)]
 

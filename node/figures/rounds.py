@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _QUIET = frozenset({"ledger", "presence", "links", rows.TOPIC})
 _OVERLAP = timedelta(seconds=5)
 _SLOWEST_S, _QUICKEST_S, _ROUNDS_A_PERIOD = 30.0, 0.5, 8
+_PERIODS_A_ROUND = 16
 
 
 def pace_s(period_s: int) -> float:
@@ -37,6 +38,7 @@ class Rounds:
         self._closed: Period | None = None
         self._heard_until: datetime | None = None
         self._waiting: set[Period] = set()
+        self._postponed: list[Period] = []
 
     def note(self, topics: frozenset[str]) -> None:
         """Hear of a commit; whether books changed is seen by what it touched."""
@@ -46,6 +48,8 @@ class Rounds:
     async def take(self) -> int:
         """Close what is over and sign what is new; how many states that were."""
         read, submit = self._context.database.read, self._context.database.submit
+        if self._context.custody_locked():
+            return 0  # restored: what it signed and forgot is given back first
         signed = 0
         for find in (self.own, self.above):
             sheets = await asyncio.to_thread(read, find)
@@ -86,7 +90,9 @@ class Rounds:
         since = self._heard_until or periods[0].begin
         seconds = context.settings.figures.period_s
         heard = rows.periods_heard_since(session, since - _OVERLAP, seconds, periods[0].begin)
-        sheets, self._waiting = closing.totals(session, context, context.definitions, heard | self._waiting, now)
+        asked = [*self._postponed, *sorted((heard | self._waiting) - set(self._postponed), reverse=True)]
+        batch, self._postponed = asked[:_PERIODS_A_ROUND], asked[_PERIODS_A_ROUND:]
+        sheets, self._waiting = closing.totals(session, context, context.definitions, batch, now)
         if len(sheets) < closing.MOST_SHEETS:
             self._heard_until = now
         return sheets

@@ -12,6 +12,8 @@ SCREENS = {
     "/dash/": ".tile",
     f"/dash/incidents?incident={FLOOD}": ".timeline li",
     "/dash/health": "[data-testid=stTable]",
+    "/dash/figures": ".fig-row",
+    "/dash/figures?figure=incident.opened": ".fig-centres li",
 }
 
 

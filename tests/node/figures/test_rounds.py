@@ -102,3 +102,24 @@ async def test_a_district_that_opens_an_incident_is_counted_though_nobody_expect
     await everywhere(figures, rounds)
     found = figures.gathered("75")
     assert (found.figure(1).value, found.coverage.expected, found.coverage.received) == (1, 5, 5)
+
+
+async def test_a_restored_centre_signs_no_figure_before_it_was_told_all(figures):
+    rounds = rounds_of(figures)["26374"]
+    figures.midnight()
+    figures.midnight()
+    figures.post("26374").is_locked = True
+    assert await rounds.take() == 0
+    figures.post("26374").is_locked = False
+    assert await rounds.take() == 4
+
+
+async def test_many_periods_at_once_are_added_up_over_several_rounds(figures):
+    rounds = rounds_of(figures)
+    figures.midnight()
+    for _ in range(20):
+        figures.midnight()
+    for code in COMMUNES:
+        await rounds[code].take()
+    figures.carry()
+    assert [await rounds["75"].take() for _ in range(3)] == [16 * 4, 4 * 4, 0]
