@@ -9,9 +9,11 @@ import httpx
 
 from node.clock import SystemClock
 from node.demo.founding import enrol, lay
+from node.demo.people import Person, people
 from node.demo.plan import DemoPlan
-from node.demo.running import NotReady, Running, tail
+from node.demo.running import NotReady, Running, ensure_accounts, tail
 from node.demo.sites import Site, place, write_settings
+from tests.chaos import duty_export
 from tests.chaos.export import export
 from tests.chaos.flight import owed
 from tests.chaos.proxy import Proxy
@@ -32,6 +34,8 @@ class Federation:
         self.running = Running(self.sites, self.clock, lambda text: None)
         self.links = {centre.code: Proxy(self.sites[centre.parent].link) for centre in plan.centres if centre.parent}
         self.names: dict[str, str] = {}
+        everybody = people(self.sites.accounts, plan.centres)
+        self.operators: dict[str, Person] = {code: everybody[code, "operator"] for code in CENTRES}
 
     @property
     def communes(self) -> list[Site]:
@@ -57,6 +61,7 @@ class Federation:
             await enrol(self.sites, site, authority, self.clock)
             if not await self.bring_up(centre.code):
                 raise NotReady(f"{centre.code} did not come up:\n{tail(site.log)}")
+            await ensure_accounts(site, [self.operators[centre.code]])
         registry = authority.registry
         self.names = {code: entry.name for code in CENTRES if (entry := registry.by_code(code))}
 
@@ -111,16 +116,23 @@ class Federation:
     async def drained(self, within_s: float) -> bool:
         """Wait until nobody owes anything."""
         deadline = self.clock.monotonic() + within_s
-        while any(owed(self._database(one), self.names[one], self.names[self.parent(one)]) for one in self.links):
+        while self._is_owed():
             if self.clock.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.1)
         return True
 
+    def _is_owed(self) -> bool:
+        """Upwards what is urgent, downwards all but the audit lane."""
+        if any(owed(self._database(one), self.names[one], self.names[self.parent(one)]) for one in self.links):
+            return True
+        return any(duty_export.owed_down(self._database(one), self.names[one]) for one in CENTRES)
+
     def give_out(self, folder: Path) -> None:
         """What each centre holds, for the checker; when all have ended."""
         for code in CENTRES:
             export(self._database(code), folder / f"export-{code}.jsonl")
+            duty_export.export(self._database(code), folder / f"duty-{code}.jsonl")
 
     def alarms(self) -> dict[str, int]:
         """How often what rang, over all centres."""

@@ -9,12 +9,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from tests.chaos.clients import Clients, History
 from tests.chaos.federation import CENTRES, Federation
+from tests.chaos.operators import Operators
 from tests.chaos.proxy import Fault
 
 TOP = Path(__file__).resolve().parents[2]
@@ -82,17 +84,28 @@ async def run(wishes: Wishes) -> dict[str, Any]:
         history.close()
         await federation.stop()
         federation.give_out(folder)
-        judged = await asyncio.to_thread(_judge, folder, wishes.tell)
+        judged = await asyncio.to_thread(_judge, "checker", folder, wishes.tell)
+        duty = await asyncio.to_thread(_judge, "duty", folder, wishes.tell)
         alarms = federation.alarms()
     finally:
         await federation.stop()
-    ok = judged.pop("holds") and counted.drained and counted.share >= WANTED_SHARE and set(alarms) <= EXPECTED_ALARMS
+    ok = (
+        judged.pop("holds")
+        and duty["holds"]
+        and counted.drained
+        and counted.share >= WANTED_SHARE
+        and set(alarms) <= EXPECTED_ALARMS
+    )
     facts = {
         "ok": ok and counted.cycles == wishes.cycles,
         "cycles": counted.cycles,
         "kills": counted.kills,
         "in_flight_share": round(counted.share, 3),
         **judged,
+        "lost": judged["lost"] + duty["lost"],
+        "doubled": judged["doubled"] + duty["doubled"],
+        "duty": duty,
+        "digest": sha256((folder / "history.jsonl").read_bytes()).hexdigest(),
         "seed": wishes.seed,
         "drained": counted.drained,
         "kills_at_random": counted.at_random,
@@ -108,11 +121,11 @@ async def run(wishes: Wishes) -> dict[str, Any]:
     return facts if facts["ok"] else facts | {"kept": str(folder)}
 
 
-def _judge(folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Ask the checker, which is a process of its own and knows nothing of the product."""
-    command = [sys.executable, "-m", "tests.chaos.checker", str(folder)]
+def _judge(name: str, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Ask a judge, which is a process of its own and knows nothing of the product."""
+    command = [sys.executable, "-m", f"tests.chaos.{name}", str(folder)]
     ran = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
-    tell(ran.stderr.rstrip() or "the checker has nothing to say against it")
+    tell(ran.stderr.rstrip() or f"the {name} has nothing to say against it")
     verdict: dict[str, Any] = json.loads(ran.stdout)
     return verdict
 
@@ -126,6 +139,9 @@ class _Chaos:
     async def run(self) -> None:
         clients = Clients(self.federation.communes, self.history, self.random)
         clients.start(CITIZENS_EACH)
+        sites = {code: self.federation.sites[code] for code in CENTRES}
+        operators = Operators(sites, self.federation.operators, self.history, self.wishes.seed)
+        operators.start()
         armed = ""
         victim = ""
         for number in range(self.wishes.cycles):
@@ -135,12 +151,14 @@ class _Chaos:
                     armed = ""
                 else:
                     victim = self.random.choice(("75", "731", "731", "26374", "26377"))
-                    armed = self._place(victim)
+                    is_last = number + 1 == self.wishes.cycles  # whoever is told to die later than that stays dead
+                    armed = "" if is_last else self._place(victim)
                     if not await self._cycle(victim, "", again=armed):
                         armed = ""  # it died of it already, while it was coming up
             self.counted.cycles = number + 1
             self.wishes.tell(f"cycle {number + 1}: {self._words()}")
         self._heal()
+        await operators.stop()
         await clients.stop()
         self.counted.drained = await self.federation.drained(_DRAIN_WITHIN_S)
 

@@ -24,6 +24,7 @@ async def test_nothing_is_lost_or_doubled_when_nodes_die_and_lines_break(tmp_pat
     assert facts["kills"] >= 4
     assert facts["in_flight_share"] >= WANTED_SHARE
     assert facts["judged"]["ok"] > 20
+    assert facts["duty"]["steps"]["ok"] > 0
     _spoil(tmp_path)
 
 
