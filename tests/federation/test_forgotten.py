@@ -22,7 +22,6 @@ from tests.federation.test_examination import (  # noqa: F401 - fixtures
     examine,
     frame,
     open_storage,
-    postgresql,
     stream_id,
 )
 from tests.federation.test_mend import copies, everything, mended

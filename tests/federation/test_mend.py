@@ -18,7 +18,6 @@ from tests.federation.test_examination import (  # noqa: F401 - fixtures
     forget,
     frame,
     open_storage,
-    postgresql,
     stream_id,
 )
 
