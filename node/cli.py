@@ -2,7 +2,7 @@
 
 import typer
 
-from node.commands import account, backup, enrol, evidence, nats, parked, pki, restore, territory
+from node.commands import account, backup, citizen, enrol, evidence, nats, parked, pki, restore, territory
 from node.commands.check import check
 from node.commands.doctor import doctor
 from node.commands.intake import intake
@@ -26,6 +26,7 @@ app.command()(verify)
 app.command()(doctor)
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(account.app, name="account")
+app.add_typer(citizen.app, name="citizen")
 app.add_typer(pki.app, name="pki")
 app.add_typer(territory.app, name="territory")
 app.add_typer(evidence.app, name="evidence")

@@ -108,6 +108,7 @@ def _writer_pragmas(raw: sqlite3.Connection, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is deleted for good is overwritten, also where SQLite was built without it
         "wal_autocheckpoint=1000",
         "journal_size_limit=67108864",
     ):

@@ -59,6 +59,20 @@ def call(path: Path, method: str, route: str, body: Mapping[str, Any] | None = N
     return answer
 
 
+def fetch(path: Path, route: str, body: Mapping[str, Any]) -> bytes:
+    """Ask the running node for a file; raise as `call` does."""
+    with short(path) as name:
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(uds=name), timeout=_LIMIT_S) as client:
+                response = client.post(f"http://node{route}", json=body)
+        except (httpx.ConnectError, FileNotFoundError) as error:
+            raise NotRunning(str(path)) from error
+    if response.is_error:
+        answer = response.json() if response.content else {}
+        raise Refused(response.status_code, str(answer.get("detail") or response.reason_phrase))
+    return response.content
+
+
 def is_running(path: Path) -> bool:
     """Say whether a node listens on the socket."""
     with short(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

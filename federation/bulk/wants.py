@@ -1,5 +1,6 @@
 """Rows of what is wanted and what is held: steps for the one writer, and looks for readers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -203,6 +204,12 @@ def copy_of(session: Session, digest: bytes) -> Copy | None:
 def forget(session: Session, digest: bytes) -> None:
     """The copy is not held any more."""
     session.execute(delete(_copy).where(_copy.c.digest == digest))
+    touch(session, TOPIC)
+
+
+def end_now(session: Session, digests: Sequence[bytes], now: datetime) -> None:
+    """The time of these copies is over: what they are of was deleted where it came from."""
+    session.execute(update(_copy).where(_copy.c.digest.in_(digests)).values(until_us=to_us(now)))
     touch(session, TOPIC)
 
 

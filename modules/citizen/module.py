@@ -1,6 +1,6 @@
 """What the citizen module adds to a node."""
 
-from modules.citizen import astray, desk, follow, readings, reports, retention, routes, taking
+from modules.citizen import astray, desk, follow, readings, reports, retention, rights, routes, taking
 from modules.citizen.kinds import CATEGORIES
 from modules.citizen.settings import NAME, CitizenSettings
 from modules.citizen.tables import metadata
@@ -10,14 +10,19 @@ from node.role import Permission
 
 MODULE = Module(
     name=NAME,
-    routers=(desk.router,),
+    routers=(desk.router, rights.router),
     public=(routes.router, follow.router, astray.router),
     counter=(taking.router,),
+    local_routers=(rights.local_router,),
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
     indicators=readings.SOURCES,
     pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),
-    jobs=(Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),),
+    jobs=(
+        Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),
+        Job(name="citizen.retention.photos", period_s=600.0, step=retention.erase_photos),
+        Job(name="citizen.retention.texts", period_s=600.0, step=retention.erase_texts),
+    ),
     settings=CitizenSettings,
     finds=reports.find_by_receipt,
     keeps=reports.read_photo,

@@ -15,6 +15,12 @@ class CitizenSettings(BaseModel):
     identity_days: int = Field(
         default=180, ge=1, le=3650, description="Days after which a reporter's name and telephone are deleted."
     )
+    photo_days: int = Field(
+        default=365, ge=1, le=36_500, description="Days after which the photograph of a closed case is deleted."
+    )
+    text_days: int = Field(
+        default=1825, ge=1, le=36_500, description="Days after which words and place of a closed case are deleted."
+    )
     reports_per_minute: int = Field(default=60, ge=1, le=100_000, description="Reports a minute from one address.")
     lookups_per_minute: int = Field(default=120, ge=1, le=100_000, description="Look-ups a minute from one address.")
     all_reports_per_s: int = Field(default=20, ge=1, le=10_000, description="Reports a second from all addresses.")

@@ -163,6 +163,8 @@ ENGLISH = {
     "Không nhận loại dữ liệu này": "This kind of file is not taken",
     "Quá nhiều yêu cầu": "Too many requests",
     "Nhận qua đường vòng": "Received past the centre above",
+    "Xóa nội dung": "Words deleted",
+    "Xóa ảnh": "Pictures deleted",
     "Chưa ghi nhận: đang có quá nhiều người gửi cùng lúc. Hãy thử lại sau ít phút.": (
         "Not recorded: too many people are sending at the same time. Please try again in a few minutes."
     ),

@@ -11,6 +11,7 @@ from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire
 from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
+from node.incident.erase import clear, is_erasure
 from node.incident.pages import Ear, Page, event_of, proof_of, proves_offer, unfold
 from node.incident.value import (
     Custody,
@@ -129,6 +130,8 @@ def _apply(
     if not is_new or news.step is None:
         return incident
     event = event_of(page, ear)
+    if is_erasure(incident, event):
+        incident = clear(session, incident, event, ear.now)
     rows.add_event(session, incident.id, event)
     before = incident.custody
     incident = _custody_heard(session, incident, page, ear)

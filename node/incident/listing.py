@@ -57,6 +57,12 @@ def page(session: Session, wanted: Filter, *, limit: int, cursor: str | None) ->
     return Page(items, total, _cursor(items[-1], rows[limit - 1]["rank"]) if len(rows) > limit else None)
 
 
+def open_before(session: Session, moment: datetime) -> tuple[UUID, ...]:
+    """The incidents that somebody still has to deal with and that were opened before a moment."""
+    query = select(incident.c.id).where(incident.c.status.in_(OPEN_STATUSES)).where(incident.c.opened_at < moment)
+    return tuple(session.scalars(query))
+
+
 def _words(text: str) -> list[str]:
     return [word.lstrip("#") or word for word in folded(text).split()[:8]]
 

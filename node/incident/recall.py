@@ -14,6 +14,7 @@ from node.incident import custody as custody_rules
 from node.incident import rows, wire
 from node.incident.attachment import attach
 from node.incident.custody import Answer
+from node.incident.erase import clear, is_erasure
 from node.incident.pages import Ear
 from node.incident.value import Custody, CustodyState, Event, Incident, Status
 from node.incident.wire import Claim, News, Step
@@ -89,6 +90,8 @@ def _step_again(  # noqa: PLR0917 - an incident, and what was signed about it
         severity=step.severity,
         category=step.category,
     )
+    if is_erasure(incident, event):
+        incident = clear(session, incident, event, ear.now)
     rows.add_event(session, incident.id, event)
     before, said = incident.custody, _custody(record, step, claim, me)
     custody = custody_rules.recalled(before, said, me=me)

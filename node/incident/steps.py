@@ -180,6 +180,8 @@ ACT_TITLES: Mapping[str, str] = {action.name: action.title for action in _ACTION
     "open": "Ghi nhận",
     "returned": "Được trả lại",
     "bypass": "Nhận qua đường vòng",
+    "erase": "Xóa nội dung",
+    "erase_pictures": "Xóa ảnh",
 }
 
 
