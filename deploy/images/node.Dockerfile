@@ -16,6 +16,7 @@ COPY federation /opt/lienthong/federation
 COPY node /opt/lienthong/node
 COPY modules /opt/lienthong/modules
 COPY deploy /opt/lienthong/deploy
+COPY indicators /opt/lienthong/indicators
 WORKDIR /opt/lienthong
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001

@@ -8,7 +8,7 @@ RUN python -m venv /opt/lienthong/.venv \
  && /opt/lienthong/.venv/bin/python -m pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r /tmp/run.txt
 
 FROM python:3.11-slim-bookworm
-RUN useradd --system --uid 10002 --create-home --home-dir /home/lienthong-ui --shell /usr/sbin/nologin lienthong-ui
+RUN useradd --system --uid 10002 --create-home --home-dir /var/lib/lienthong-ui --shell /usr/sbin/nologin lienthong-ui
 COPY --from=build /opt/lienthong/.venv /opt/lienthong/.venv
 COPY ui /opt/lienthong/ui
 COPY .streamlit /opt/lienthong/.streamlit
