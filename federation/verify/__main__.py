@@ -38,6 +38,7 @@ def _as_json(verdict: Verdict) -> str:
             "frames": count.frames,
             "records": count.records,
             "enclosed": count.enclosed,
+            "figures": count.figures,
         }
         for name, count in sorted(verdict.centres.items())
     }
@@ -70,7 +71,7 @@ def _as_text(verdict: Verdict) -> str:
     lines = [f"exported by {verdict.title(verdict.exporter)} at {verdict.exported_at}"] if verdict.exporter else []
     lines += [
         f"{verdict.title(name)}: {count.frames} frames with {count.records} records in {count.streams} streams, "
-        f"{count.enclosed} records enclosed by others"
+        f"{count.enclosed} records enclosed by others, {count.figures} states of figures"
         for name, count in sorted(verdict.centres.items())
     ]
     lines += [

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from . import bundle, chains, manifest
+from . import bundle, chains, figures, manifest
 from .certificates import SignKey, Trust
 from .enclosures import enclosed_in
 from .floors import FLOORS, Floor, beginning_of, check_floor, open_floor
@@ -44,6 +44,7 @@ class _Prover:
         self._verdict = verdict
         self._keys: dict[tuple[str, bytes], SignKey] = {}
         self._enclosed: set[tuple[str, bytes]] = set()
+        self._states: dict[tuple[str, bytes], list[figures.State]] = {}
         for name, content in sorted(members.items()):
             if name.startswith(bundle.CERTIFICATES):
                 self._take_certificate(trust, name, content)
@@ -81,6 +82,16 @@ class _Prover:
             self._count(_centre_in(stream), epochs)
             if stream not in broken:
                 self._prove_order(stream, epochs, floors.get(stream))
+        self._hold_states_together()
+
+    def _hold_states_together(self) -> None:
+        """The states of figures, listed, and each revision against the one before."""
+        states = [one for several in self._states.values() for one in several]
+        for one in states:
+            self._verdict.count(one.centre).figures += 1
+        for one in figures.unchained(states):
+            reason = f"revision {one.revision} of {one.indicator} for {one.period} does not follow the one before"
+            self._verdict.blame(one.centre, one.period, Damaged("FIGURE", reason))
 
     def _open_floors(self) -> dict[str, Floor]:
         """The receipts for beginnings that were given up, by stream; one that does not hold excuses nothing."""
@@ -120,6 +131,7 @@ class _Prover:
         chains.check_epoch(frames, is_cut=is_cut)
         for frame in frames:
             for record in frame.records:
+                self._states[header.origin, record.rid] = figures.states_in(header.origin, record.kind, record.payload)
                 self._prove_enclosed(record, name, _LEVELS_ENCLOSED)
         return frames
 

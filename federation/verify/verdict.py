@@ -50,6 +50,7 @@ class CentreCount:
     frames: int = 0
     records: int = 0
     enclosed: int = 0
+    figures: int = 0
     streams: int = 0
 
 

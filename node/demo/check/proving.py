@@ -32,6 +32,7 @@ async def prove(scene: Scene) -> None:
         "frames": sum(one["frames"] for one in good["centres"].values()),
         "records": sum(one["records"] for one in good["centres"].values()),
         "enclosed": sum(one["enclosed"] for one in good["centres"].values()),
+        "figures": sum(one["figures"] for one in good["centres"].values()),
         "centres": len(good["centres"]),
     }
     await _check_refusal(scene, folder, bundle.read_bytes())
