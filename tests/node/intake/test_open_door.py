@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.modules.citizen import corpus
 from tests.modules.citizen.centre import form
 from tests.node.intake.flood import Acks, Flood
 from tests.node.intake.stage import JSON, REPORTS
@@ -149,6 +151,27 @@ def test_who_reported_stands_in_no_log_and_no_answer(stage):
         told.append(Path(f"/proc/{part.process.pid}/environ").read_bytes().decode())
     assert [canary for canary in canaries for text in told if canary in text] == []
     assert code not in stage.node.log() + stage.intake.log() + metrics
+
+
+def test_addresses_in_a_report_are_words_and_nobody_calls_them(stage):
+    with socket.socket() as canary:
+        canary.bind(("127.0.0.1", 0))
+        canary.listen()
+        canary.settimeout(0.5)
+        url = f"http://127.0.0.1:{canary.getsockname()[1]}/goi-ve"
+        packet = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta href='" + url.encode() + b"'/>"
+        pictures = (corpus.jpeg_with(corpus.segment(0xE1, packet)), b"<svg><image href='" + url.encode() + b"'/></svg>")
+        for name in ("category", "urgency", "description", "place", "name", "phone", "area_code", "lat", "key", "lang"):
+            fields = form(**{name: url})
+            for photo in pictures:
+                files = {"photo": (url, photo, url)}
+                httpx.post(stage.url + REPORTS, data=fields, files=files, headers={**JSON, "referer": url}, timeout=60)
+        httpx.get(f"{stage.url}/modules/citizen/track", params={"code": url})
+        sent = send(stage, description=f"Xem {url} và file:///etc/passwd")
+        code = sent.json()["code"]
+        httpx.post(f"{stage.url}{REPORTS}/{code}/reopening", data={"reason": url}, headers=JSON)
+        with pytest.raises(TimeoutError):
+            canary.accept()
 
 
 def test_the_nodes_own_address_leads_to_it(stage):
