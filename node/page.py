@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 _COOKIE = "lt_lang"
 
-ENGLISH: dict[str, str] = json.loads((HERE / "templates" / "en.json").read_text("utf-8"))
+_TRANSLATED: dict[str, str] = json.loads((HERE / "templates" / "en.json").read_text("utf-8"))
 _HERE_ABOUTS = timezone(timedelta(hours=7))
 _LENGTHS = re.compile(r"Mật khẩu cần từ (\d+) đến (\d+) ký tự")
 
@@ -35,7 +35,7 @@ def say(msgid: str, language: Language) -> str:
     if language == "vi":
         return msgid
     lengths = _LENGTHS.fullmatch(msgid)
-    return f"A password needs {lengths[1]} to {lengths[2]} characters" if lengths else ENGLISH.get(msgid, msgid)
+    return f"A password needs {lengths[1]} to {lengths[2]} characters" if lengths else _TRANSLATED.get(msgid, msgid)
 
 
 def moment(at: datetime | str) -> str:

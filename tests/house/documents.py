@@ -72,7 +72,9 @@ def _default(field: FieldInfo, optional_section: str = "") -> str:
     if field.is_required():
         return f"required where there is a `[{optional_section}]`" if optional_section else "required"
     value = field.get_default(call_default_factory=True)
-    return "none" if value in (None, "", ()) else f"`{value}`"
+    if isinstance(value, tuple):
+        value = ", ".join(str(getattr(one, "value", one)) for one in value)
+    return "none" if value in (None, "") else f"`{value}`"
 
 
 def commands_table() -> str:
