@@ -77,9 +77,7 @@ def test_the_first_page_opens_for_the_staff(visit, username):
     assert not page.warning
 
 
-@pytest.mark.parametrize(
-    ("username", "offered"), [("nguoidan", "không cần đăng nhập")]
-)
+@pytest.mark.parametrize(("username", "offered"), [("nguoidan", "không cần đăng nhập")])
 def test_who_may_not_watch_is_told_so_and_what_else_there_is(visit, node, username, offered):
     visit.as_user(username)
     page = visit.whole()
