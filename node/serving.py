@@ -88,6 +88,8 @@ async def serve(node: Node) -> None:
     servers = {server(node.app): public, server(node.local_app): local}
     if settings.metrics.listen:
         servers[server(node.metrics_app)] = bind(settings.metrics.listen, "metrics.listen")
+    if not settings.intake.listen and any(module.public for module in node.context.modules):
+        log.warning("strangers are served by the node itself; [intake] listen gives them a process apart")
     if settings.intake.listen:
         servers[server(node.counter_app)] = listen_locally(settings.counter, settings.intake.socket_group)
     with HandshakeLog(lambda line: _note_refused(node, line)):

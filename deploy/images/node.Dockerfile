@@ -9,7 +9,7 @@ RUN python -m venv /opt/lienthong/.venv \
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin lienthong \
- && install -d -m 0700 -o 10001 -g 10001 /var/lib/lienthong
+ && install -d -m 0700 -o 10001 -g 10001 /var/lib/lienthong /run/lienthong
 COPY --from=build /opt/lienthong/.venv /opt/lienthong/.venv
 COPY pki /opt/lienthong/pki
 COPY federation /opt/lienthong/federation

@@ -74,7 +74,8 @@ def run(settings: DoorSettings) -> None:
 def give_up_rights(settings: DoorSettings) -> None:
     """Leave this process code to read and its two sockets; raises SettingsError where that would leave it more."""
     forget_environment()
-    os.nice(LESS_URGENT)
+    with contextlib.suppress(OSError):  # a service manager may have set it, and forbid it
+        os.nice(LESS_URGENT)
     files = min(MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -65,7 +65,7 @@ class Behind:
     """What stands behind the front and tells what it was asked: a node, and the screens."""
 
     def __init__(self):
-        self.ports = {"node": free_port(), "screens": free_port()}
+        self.ports = {"node": free_port(), "screens": free_port(), "intake": free_port()}
         self._loop = asyncio.new_event_loop()
         started = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(started,), daemon=True)
@@ -128,9 +128,9 @@ def caddy(folder, behind, http, https):
 
 def _moved(text, folder, behind):
     text = text.replace("/etc/lienthong/front", str(folder))
-    return text.replace("127.0.0.1:8001", f"127.0.0.1:{behind.ports['node']}").replace(
-        "127.0.0.1:8501", f"127.0.0.1:{behind.ports['screens']}"
-    )
+    for port, name in ((8001, "node"), (8501, "screens"), (8002, "intake")):
+        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{behind.ports[name]}")
+    return text
 
 
 class Front:
@@ -214,8 +214,19 @@ def test_screens_and_node_stand_under_one_name(front):
         "headers": 0,
     }
     assert front.told("/_ui/notice.css")["who"] == "screens"
-    for path in ("/", "/login", "/api/v1/centre", "/modules/citizen/"):
+    for path in ("/", "/login", "/api/v1/centre", "/modules/citizen/api/desk/reports", "/modules/other/"):
         assert front.told(path)["who"] == "node", path
+
+
+def test_citizens_pages_are_a_process_apart_which_learns_of_no_session(front):
+    signed_in = {"Cookie": "lt_x=secret", "Authorization": "Bearer secret"}
+    for path in ("/modules/citizen/", "/modules/citizen/api/reports?lang=en", "/modules/citizen/static/a.css"):
+        told = front.told(path, {**CLAIMS, **signed_in})
+        heard = {name.lower(): value for name, value in told["headers"].items() if value}
+        assert (told["who"], told["path"]) == ("intake", path)
+        assert not {"cookie", "authorization", "x-lt-user", "x-real-ip", "forwarded"} & set(heard)
+        assert heard["x-forwarded-for"] == "127.0.0.1"
+    assert "secret" in str(front.told("/modules/citizen/api/desk/reports", signed_in))
 
 
 def test_nobody_says_who_he_is(front):

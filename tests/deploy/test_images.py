@@ -67,7 +67,7 @@ def test_the_settings_of_a_container_are_usable(tier, tmp_path):
 
 
 def test_each_centre_has_its_node_its_screens_and_its_front(services):
-    assert set(services) == {f"{tier}{part}" for tier in TIERS for part in ("", "-ui", "-front")}
+    assert set(services) == {f"{tier}{part}" for tier in TIERS for part in ("", "-ui", "-front")} | {"coc-intake"}
     for name, service in services.items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -75,6 +75,13 @@ def test_each_centre_has_its_node_its_screens_and_its_front(services):
             source = volume.split(":")[0]
             if source.startswith(("./", "../")) and "front/" not in source.removeprefix("../front/"):
                 assert (COMPOSE.parent / source).exists(), source
+
+
+def test_what_strangers_reach_is_given_neither_keys_nor_database(services):
+    volumes = {one.split(":")[0] for one in services["coc-intake"]["volumes"]}
+    assert volumes == {"coc-intake", "./coc.toml"}
+    assert "coc-intake:/run/lienthong" in services["coc"]["volumes"]
+    assert "/run/lienthong" in (DEPLOY / "images" / "node.Dockerfile").read_text("utf-8")
 
 
 def test_a_commune_reaches_its_district_and_nothing_above(services):

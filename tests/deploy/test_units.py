@@ -42,7 +42,7 @@ def run(*command):
 
 
 def test_there_are_units():
-    assert {one.name for one in HARDENED} >= {"lienthong.service", "lienthong-ui.service"}
+    assert {one.name for one in HARDENED} >= {"lienthong.service", "lienthong-ui.service", "lienthong-intake.service"}
 
 
 def test_systemd_understands_every_unit(analyze, tmp_path):
