@@ -16,6 +16,7 @@ MAY = {
     "incident.approve": {"leader"},
     "report.read": {"operator", "leader"},
     "report.identity": {"operator", "leader"},
+    "figure.read": {"operator", "leader"},
     "link.read": {"operator", "leader", "admin"},
     "account.manage": {"admin"},
     "audit.read": {"leader", "admin"},

@@ -134,3 +134,16 @@ def test_no_cell_is_a_formula(cell):
 @pytest.mark.parametrize("cell", ["-3", "12.5", "0", "Ngập lụt = nặng", ""])
 def test_plain_cells_stay_as_they_are(cell):
     assert safe(cell) == cell
+
+
+def test_the_tiles_of_the_situation_bear_their_label_too(day):
+    from node.api.situation import situation_message
+
+    for code, post in day.tree.posts.items():
+        who = Principal(
+            username="a", display_name="A", role=Role.LEADER, area_code=None, permissions=PERMISSIONS[Role.LEADER]
+        )
+        for tile in situation_message(post.context, who)["tiles"]:
+            assert tile.keys() >= {"unit", "state", "as_of", "source", "coverage", "partial"}, (code, tile["key"])
+            assert tile["value"] is None or tile["as_of"], (code, tile["key"])
+            assert tile["value"] is not None or tile["state"] == "unknown", (code, tile["key"])
