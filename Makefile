@@ -63,8 +63,8 @@ check-long: setup-dev ## the three rigs in short, one after the other: virtual d
 	@$(MAKE) --no-print-directory powercut CYCLES=20 SEED=1
 	@$(MAKE) --no-print-directory chaos CYCLES=4 SEED=3
 
-drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock (some minutes)
-	@exec $(PY) -m pytest -m drill tests/e2e $(ARGS)
+drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock, a flood (some minutes)
+	@exec $(PY) -m pytest -m drill tests/e2e tests/node/intake $(ARGS)
 
 bench: setup-dev ## records taken in per second, beside what gRPC and the database can do at best (options: ARGS=--quick)
 	@GRPC_VERBOSITY=NONE exec $(PY) -m bench $(ARGS)
