@@ -228,8 +228,8 @@ given_up = Table(
     Column("signature", LargeBinary(64), nullable=False),
 )
 
-# Each restore of this node. It is over once its outcome is written; `passed_over` names neighbours that a person did not
-# wait for, one a line.
+# Each restore of this node. It is over once its outcome is written; `passed_over` names neighbours, one a line, that a
+# person did not wait for.
 restore = Table(
     "federation_restore",
     metadata,
