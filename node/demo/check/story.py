@@ -140,9 +140,10 @@ async def _story(scene: Scene, wishes: Wishes, browser: str | None) -> None:
     await counting.count(scene)
     scene.tell(f"lost {scene.found['lost']}, doubled {scene.found['doubled']} of {scene.found['promised']}")
     await tracking.follow(scene)
-    await missing.miss_a_period(scene, _a_leaf_without_screens(plan), _spoken(scene, watched.code))
+    async with asyncio.TaskGroup() as group:  # the one waits for time to pass, the other for a handshake to fail
+        group.create_task(missing.miss_a_period(scene, _a_leaf_without_screens(plan), _spoken(scene, watched.code)))
+        group.create_task(stranger.knock(scene))
     await lie.tell_a_lie(scene, other)
-    await stranger.knock(scene)
     await promotion.promote(scene, _TO_BE_PROMOTED, _below(scene))
     await proving.prove(scene)
     scene.tell(f"proved in a fresh process with root.pem only: {scene.found['verified']}")
