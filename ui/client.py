@@ -151,9 +151,9 @@ class Client:
         """Ask a module to do something."""
         return self._object("POST", _module_path(name, path), body=body)
 
-    def module_bytes(self, name: str, path: str) -> bytes:
-        """A picture or a file of a module."""
-        return self._accepted(self._send("GET", _module_path(name, path))).content
+    def module_bytes(self, name: str, path: str, body: Json | None = None) -> bytes:
+        """A picture or a file of a module; with a body, one that is made for this question."""
+        return self._accepted(self._send("POST" if body else "GET", _module_path(name, path), body=body)).content
 
     def _object(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Json | None = None

@@ -55,6 +55,24 @@ _ENGLISH = {
     "Lý do cần biết người phản ánh": "Why you need to know who reported",
     "Xem người phản ánh": "Show who reported",
     "Hãy ghi lý do (ít nhất 5 ký tự).": "Give a reason (at least 5 characters).",
+    "Yêu cầu của công dân về dữ liệu của mình": "A citizen's request about their own data",
+    "Số điện thoại đã dùng khi gửi, hoặc mã tiếp nhận. Lý do và tên bạn được lưu vào nhật ký.": (
+        "The telephone that reports were sent with, or a receipt. The reason and your name are logged."
+    ),
+    "Số điện thoại": "Telephone",
+    "Mã tiếp nhận": "Receipt",
+    "Lý do (ví dụ: số công văn)": "Reason (such as the letter's number)",
+    "Xóa hẳn, không lấy lại được": "Delete for good; it cannot be brought back",
+    "Xuất dữ liệu": "Export the data",
+    "Xóa dữ liệu": "Delete the data",
+    "Hãy đánh dấu rằng bạn muốn xóa hẳn.": "Tick that you want to delete for good.",
+    "Tải tệp ZIP": "Download the ZIP",
+    "Đã xóa: {identity} danh tính, {photo} ảnh, {text} nội dung.": (
+        "Deleted: {identity} identities, {photo} photographs, {text} texts."
+    ),
+    "Còn đang xử lý, nội dung chưa xóa: {codes}. Hãy xóa lại khi kết thúc.": (
+        "Still open, words not deleted: {codes}. Delete again when they are over."
+    ),
 }
 
 
@@ -171,4 +189,54 @@ def _identity(item: Json) -> None:
     st.text(f"{told['name'] or '–'} · {told['phone'] or '–'}")
 
 
+def _rights() -> None:
+    """What a person may ask about their own data: the node decides who may, and writes the reason down first."""
+    t = words(_ENGLISH)
+    with st.expander(t("Yêu cầu của công dân về dữ liệu của mình")):
+        st.caption(t("Số điện thoại đã dùng khi gửi, hoặc mã tiếp nhận. Lý do và tên bạn được lưu vào nhật ký."))
+        with st.form("rights", clear_on_submit=False):
+            wish = {
+                "phone": st.text_input(t("Số điện thoại"), max_chars=40).strip(),
+                "code": st.text_input(t("Mã tiếp nhận"), max_chars=48).strip(),
+                "reason": st.text_input(t("Lý do (ví dụ: số công văn)"), max_chars=500).strip(),
+            }
+            is_sure = st.checkbox(t("Xóa hẳn, không lấy lại được"))
+            export = st.form_submit_button(t("Xuất dữ liệu"))
+            erase = st.form_submit_button(t("Xóa dữ liệu"))
+        if export or erase:
+            _carry_out(wish, is_export=export, is_sure=is_sure)
+
+
+def _carry_out(wish: Json, *, is_export: bool, is_sure: bool) -> None:
+    t = words(_ENGLISH)
+    if len(wish["reason"]) < _REASON_LENGTH:
+        st.error(t("Hãy ghi lý do (ít nhất 5 ký tự)."))
+        return
+    if not is_export and not is_sure:
+        st.error(t("Hãy đánh dấu rằng bạn muốn xóa hẳn."))
+        return
+    try:
+        if is_export:
+            packed = client().module_bytes(_NAME, "api/desk/subject/export", wish)
+            st.download_button(t("Tải tệp ZIP"), packed, file_name="du-lieu-ca-nhan.zip", mime="application/zip")
+            return
+        told = client().module_post(_NAME, "api/desk/subject/erasure", wish)
+    except RefusedError as refusal:
+        st.error(plain(refusal.detail or refusal.title))
+        return
+    counts = told["erased"]
+    st.success(
+        t(
+            "Đã xóa: {identity} danh tính, {photo} ảnh, {text} nội dung.",
+            identity=counts["identity"],
+            photo=counts["photo"],
+            text=counts["text"],
+        )
+    )
+    if told["open"]:
+        codes = plain(", ".join(told["open"]))
+        st.warning(t("Còn đang xử lý, nội dung chưa xóa: {codes}. Hãy xóa lại khi kết thúc.", codes=codes))
+
+
 show()
+_rights()

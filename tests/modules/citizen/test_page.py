@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from node.role import Role
 from tests.modules.citizen import pictures
 from ui.client import RefusedError
 from ui.widgets import visitor
@@ -31,8 +32,9 @@ class Asking:
     def module_post(self, name, path, body):
         return self._answered(self.browser.post(f"/modules/{name}/{path}", json=body)).json()
 
-    def module_bytes(self, name, path):
-        return self._answered(self.browser.get(f"/modules/{name}/{path}")).content
+    def module_bytes(self, name, path, body=None):
+        address = f"/modules/{name}/{path}"
+        return self._answered(self.browser.post(address, json=body) if body else self.browser.get(address)).content
 
 
 @pytest.fixture
@@ -105,3 +107,40 @@ def test_every_word_of_the_screen_has_english(screen, centre, citizen):
     centre.send(citizen)
     page = screen(lang="en")
     assert page.header[0].value == "Citizens' reports"
+
+
+@pytest.fixture
+def leaders_screen(centre, monkeypatch):
+    leader = centre.staff(Role.LEADER)
+    monkeypatch.setattr(visitor, "client", lambda: Asking(leader))
+    return lambda: AppTest.from_file(str(FILE), default_timeout=60).run()
+
+
+def wished(page, button, *, phone="", reason="công văn số 12", is_sure=False):
+    """The last form of the page, filled in."""
+    by_label = {one.label: one for one in page.text_input}
+    by_label["Số điện thoại"].set_value(phone)
+    by_label["Lý do (ví dụ: số công văn)"].set_value(reason)
+    page.checkbox[0].set_value(is_sure)
+    return next(one for one in page.button if one.label == button).click().run()
+
+
+def test_a_persons_request_is_carried_out_from_the_screen(centre, citizen, leaders_screen):
+    centre.send(citizen, name="Nguyễn An", phone="0901 234 567")
+    page = wished(leaders_screen(), "Xuất dữ liệu", phone="0901234567")
+    assert not page.exception
+    assert len(centre.audit("report.exported")) == 1
+    page = wished(leaders_screen(), "Xóa dữ liệu", phone="0901234567")
+    assert "đánh dấu" in shown(page)
+    assert centre.audit("report.erasure.requested") == []
+    page = wished(leaders_screen(), "Xóa dữ liệu", phone="0901234567", is_sure=True)
+    assert "Còn đang xử lý" in shown(page)
+    (row,) = centre.rows()
+    assert row["reporter_phone"] is None
+
+
+def test_a_request_without_a_reason_or_a_person_is_refused_on_the_screen(centre, citizen, leaders_screen):
+    centre.send(citizen, name="Nguyễn An", phone="0901 234 567")
+    assert "Hãy ghi lý do" in shown(wished(leaders_screen(), "Xuất dữ liệu", phone="0901234567", reason=""))
+    assert "Không có phản ánh nào" in shown(wished(leaders_screen(), "Xuất dữ liệu", phone="0999999999"))
+    assert centre.audit("report.exported") == []
