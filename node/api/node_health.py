@@ -89,7 +89,7 @@ def health_view(context: NodeContext, read: Health) -> dict[str, Any]:
             "unsettled": read.unsettled,
             "state": (State.WATCH if read.unsettled else State.OK).value,
         },
-        "alarms": read.alarms,
+        "alarms": [{"code": code, "count": count} for code, count in sorted(read.alarms.items())],
     }
 
 

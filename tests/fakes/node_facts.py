@@ -309,5 +309,5 @@ def health(now, link_rows):
              "last_error": "OSError", "state": "watch"},
         ],
         "restore": {"unsettled": 0, "state": "ok"},
-        "alarms": {"PARKED": 1},
+        "alarms": [{"code": "PARKED", "count": 1}],
     }  # fmt: skip
