@@ -56,7 +56,8 @@ def one_figure(
 ) -> dict[str, Any]:
     """Tell who signed which state when, what took its place, and whether each still verifies now."""
     context: NodeContext = request.app.state.node
-    place, period = _place(request, context, principal, asked), _period(context, asked.period)
+    period = _period(context, asked.period)
+    place = _place(request, context, principal, asked.area, period)
     definition = next((one for one in context.definitions.valid(period.local_date) if one.code == code), None)
     if definition is None:
         raise NotFound("không có chỉ tiêu này")
@@ -67,7 +68,8 @@ def one_figure(
 
 
 def _listed(request: Request, context: NodeContext, principal: Principal, asked: FiguresRequest) -> dict[str, Any]:
-    place, period = _place(request, context, principal, asked), _period(context, asked.period)
+    period = _period(context, asked.period)
+    place = _place(request, context, principal, asked.area, period)
     definitions = context.definitions.valid(period.local_date)
     wanted = [one for one in definitions if not asked.indicator or one.code == asked.indicator]
     if asked.indicator and not wanted:
@@ -94,10 +96,13 @@ def _answer(
     }
 
 
-def _place(request: Request, context: NodeContext, principal: Principal, asked: FiguresRequest) -> Place:
-    """The area that is asked for, if it lies in this person's; raises NotFound otherwise."""
-    area = asked.area or principal.area_code or context.centre.area_code
+def _place(request: Request, context: NodeContext, principal: Principal, asked: str, period: Period) -> Place:
+    """The area that is asked for, if it lies in this person's and in the centre's; raises NotFound otherwise."""
+    own = context.centre.area_code
+    area = asked or principal.area_code or own
     check_within(request, principal, area)
+    if area != own and not context.territory.is_inside(area, own, period.local_date):
+        raise NotFound("không có số liệu của địa bàn này tại trung tâm")
     return closing.place_of(context, context.clock.now(), area)
 
 

@@ -25,6 +25,7 @@ CERTIFICATE_TITLES = {
 JOB_TITLES = {
     "presence": "Gửi báo cáo tình trạng lên cấp trên",
     "clock": "Canh đồng hồ máy chủ",
+    "figures": "Chốt và ký số liệu của kỳ",
     "proof": "Soát lại chuỗi dữ liệu đã lưu",
     "copies": "Đối chiếu bản sao với trung tâm lân cận",
 }

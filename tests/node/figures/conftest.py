@@ -1,5 +1,10 @@
 """Seven centres of Đồng Nai with real ledgers, and the means to let their days pass."""
 
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,16 +13,31 @@ from node.figures import catalogue, closing, rows
 from node.figures.feeding import sources
 from node.figures.gathering import by_period, gather
 from node.figures.period import Period, last_closed
+from node.tables import metadata
 from tests.fakes.authority import DONG_NAI
+from tests.fakes.storage import FakeStorage
 from tests.simulation.posts import Tree
 
 CATALOGUE = catalogue.load()
+
+
+@cache
+def _empty_database():
+    """A database with all tables, made once: fourteen histories a test would cost more than the tests."""
+    file = Path(tempfile.mkdtemp(prefix="figures-")) / "empty.db"
+    storage = FakeStorage(file)
+    metadata.create_all(storage.engine)
+    storage.close()
+    atexit.register(shutil.rmtree, file.parent, ignore_errors=True)
+    return file
 
 
 class Figures:
     """A tree of centres that close their periods when a test says so."""
 
     def __init__(self, folder, centres=DONG_NAI, period_s=86_400):
+        for code, *_ in centres:
+            shutil.copy(_empty_database(), folder / f"{code}.db")
         self.tree = Tree(folder, centres)
         for post in self.tree.posts.values():
             post.context.definitions = CATALOGUE

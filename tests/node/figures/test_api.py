@@ -11,6 +11,7 @@ from node.api import figures as routes
 from node.api import problem
 from node.figures.export import safe
 from node.role import PERMISSIONS, Principal, Role
+from tests.node.figures.conftest import Figures
 
 LABEL = {"coverage", "as_of", "status", "revision", "definition", "partial", "is_empty"}
 
@@ -26,8 +27,7 @@ def client(figures, monkeypatch, code="75", area=None, role=Role.OPERATOR):
     return TestClient(app)
 
 
-@pytest.fixture
-def day(figures):
+def a_day(figures):
     figures.midnight()
     figures.post("26374").open_litter()
     figures.post("26173").open_flood()
@@ -39,6 +39,14 @@ def day(figures):
     figures.later(hours=2)
     figures.total("75")
     return figures
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """A day on which one commune is silent; nobody changes it."""
+    found = Figures(tmp_path_factory.mktemp("day"))
+    yield a_day(found)
+    found.end()
 
 
 def numbers(found, path=""):
@@ -66,7 +74,8 @@ def test_every_figure_of_every_answer_bears_its_label(day, monkeypatch):
         assert (one["as_of"] is None) == (cover["received"] == 0), path
 
 
-def test_a_silent_commune_is_three_of_four_and_unknown(day, monkeypatch):
+def test_a_silent_commune_is_three_of_four_and_unknown(figures, monkeypatch):
+    day = a_day(figures)
     found = client(day, monkeypatch).get("/api/v1/figures", params={"indicator": "incident.opened"}).json()
     (one,) = found["items"]
     assert (one["value"], one["partial"], one["state"]) == (None, "2", "incomplete")
@@ -97,6 +106,9 @@ def test_nobody_sees_beyond_the_own_area(day, monkeypatch):
     assert (found["value"], found["coverage"]["expected"]) == ("1", 2)
     assert asking.get("/api/v1/figures", params={"area": "735"}).status_code == 404
     assert asking.get("/api/v1/figures", params={"area": "26374"}).json()["items"]
+    everywhere = client(day, monkeypatch, code="731")
+    assert everywhere.get("/api/v1/figures", params={"area": "735"}).status_code == 404
+    assert everywhere.get("/api/v1/figures", params={"area": "1"}).status_code == 404
 
 
 def test_who_may_not_read_figures_is_refused(day, monkeypatch):
