@@ -38,7 +38,8 @@ def test_the_list_says_who_may_what_where_and_in_which_state(visit):
     page = visit.open(_accounts)
     rows = table(page)
     assert list(rows["Tên đăng nhập"]) == ["dieuhanh", "lanhdao", "quantri", "truc"]
-    assert rows["Phạm vi"][0] != "731"  # a place by its name
+    assert rows["Vai trò"][0].startswith("Cán bộ trực · ")
+    assert "731" not in rows["Vai trò"][0]  # a place by its name
     assert "Tạm khóa đến 09:00 01/06/2025" in rows["Trạng thái"][3]
     assert "\\*Lan\\*" in rows["Họ tên"][3]  # words of people stay words
     assert "Có mã (8 mã dự phòng)" in rows["Điện thoại"][1]

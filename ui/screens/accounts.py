@@ -90,11 +90,9 @@ def _list(found: list[Json], areas: Mapping[str, str]) -> None:
         {
             t("Tên đăng nhập"): plain(one["username"]),
             t("Họ tên"): plain(one["display_name"]),
-            t("Vai trò"): role_title(str(one["role"])),
-            t("Phạm vi"): plain(_area(one, areas)),
+            t("Vai trò"): f"{role_title(str(one['role']))} · {plain(_area(one, areas))}",
             t("Trạng thái"): _state(one),
             t("Điện thoại"): _telephone(one),
-            t("Phiên"): one["sessions"],
         }
         for one in found
     ]
