@@ -14,7 +14,7 @@ from federation.tls_log import HandshakeLog
 from node.app import Node
 from node.errors import NodeError
 from node.local import listen_locally
-from node.settings import manager_from_environment
+from node.settings import Settings, manager_from_environment
 from node.watchdog import Progress, Watchdog
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ async def serve(node: Node) -> None:
     if not settings.intake.listen and any(module.public for module in node.context.modules):
         log.warning("strangers are served by the node itself; [intake] listen gives them a process apart")
     if settings.intake.listen:
-        servers[server(node.counter_app)] = listen_locally(settings.counter, settings.intake.socket_group)
+        servers[server(node.counter_app)] = _listen_for_intake(settings)
     with HandshakeLog(lambda line: _note_refused(node, line)):
         await node.start()
         try:
@@ -100,6 +100,18 @@ async def serve(node: Node) -> None:
             settings.socket.unlink(missing_ok=True)
             settings.counter.unlink(missing_ok=True)
             await node.stop()
+
+
+def _listen_for_intake(settings: Settings) -> socket.socket:
+    """Open the socket of the intake process, or say which setting names what is not ours to give."""
+    group = settings.intake.socket_group
+    try:
+        return listen_locally(settings.counter, group)
+    except LookupError as error:
+        raise PortError(f"intake.socket_group: there is no group {group} on this machine") from error
+    except OSError as error:
+        words = f"intake.socket: {settings.counter} cannot be opened{f' for group {group}' if group else ''}"
+        raise PortError(f"{words} ({error.strerror})") from error
 
 
 async def _answer(servers: Mapping[Server, socket.socket], node: Node, stop: asyncio.Event) -> None:

@@ -57,10 +57,10 @@ _ENGLISH = {
     "Hãy ghi lý do (ít nhất 5 ký tự).": "Give a reason (at least 5 characters).",
     "Yêu cầu của công dân về dữ liệu của mình": "A citizen's request about their own data",
     "Số điện thoại đã dùng khi gửi, hoặc mã tiếp nhận. Lý do và tên bạn được lưu vào nhật ký.": (
-        "The telephone that reports were sent with, or a receipt. The reason and your name are logged."
+        "The telephone that reports were sent with, or a receipt code. The reason and your name are logged."
     ),
     "Số điện thoại": "Telephone",
-    "Mã tiếp nhận": "Receipt",
+    "Mã tiếp nhận": "Receipt code",
     "Lý do (ví dụ: số công văn)": "Reason (such as the letter's number)",
     "Xóa hẳn, không lấy lại được": "Delete for good; it cannot be brought back",
     "Xuất dữ liệu": "Export the data",

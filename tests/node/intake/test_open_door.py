@@ -1,9 +1,12 @@
 """A commune with its intake and its parent, as real processes: a flood, deaths on both sides, and what is not told."""
 
 import asyncio
+import json
 import signal
 import socket
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -12,7 +15,7 @@ import pytest
 from tests.modules.citizen import corpus
 from tests.modules.citizen.centre import form
 from tests.node.intake.flood import Acks, Flood
-from tests.node.intake.stage import JSON, REPORTS
+from tests.node.intake.stage import JSON, LIMIT_S, REPORTS, TOP
 
 SILENT = "máy chủ của trung tâm đang tạm dừng"
 
@@ -172,6 +175,28 @@ def test_addresses_in_a_report_are_words_and_nobody_calls_them(stage):
         httpx.post(f"{stage.url}{REPORTS}/{code}/reopening", data={"reason": url}, headers=JSON)
         with pytest.raises(TimeoutError):
             canary.accept()
+
+
+def command(stage, *words, typed):
+    words = [sys.executable, "-m", "node", "citizen", *words, "--config", str(stage.config)]
+    done = subprocess.run(words, cwd=TOP, input=typed, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_persons_request_is_carried_out_by_a_command(stage, tmp_path):
+    sent = send(stage, name="Lê Thị Xin", phone="0933 444 555").json()
+    out = tmp_path / "request.zip"
+    export = ("export", "--reason", "công văn 7", "--out", str(out))
+    assert command(stage, *export, typed="")[0] == 1  # neither --phone nor --code
+    status, _, said = command(stage, *export, "--phone", typed="0933444555\n")
+    assert status == 0, said
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert f"{sent['code']}/report.json" in zipfile.ZipFile(out).namelist()
+    assert command(stage, *export, "--phone", typed="0933444555\n")[0] == 1  # what is there is left alone
+    status, told, said = command(stage, "erase", "--reason", "công văn 7", "--code", typed=f"{sent['code']}\n")
+    assert status == 0, said
+    assert json.loads(told) == {"erased": {"identity": 1, "photo": 0, "text": 0}, "open": [sent["code"]]}
+    assert stage.rows("select count(*) from citizen_report where reporter_phone = ?", "0933 444 555") == [(0,)]
 
 
 def test_the_nodes_own_address_leads_to_it(stage):
