@@ -6,14 +6,14 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from modules.citizen import taking
+from modules.citizen import reading, taking
 from modules.citizen.counter import pack
 from modules.citizen.module import MODULE
 from modules.citizen.photo import Darkroom, Photo
 from modules.citizen.plain_jpeg import is_plain_jpeg
 from modules.citizen.reading import Sent
 from modules.citizen.settings import CitizenSettings
-from node.errors import Invalid
+from node.errors import Invalid, StorageFull
 from node.intake.application import Door, intake_application
 from node.intake.counter import counter_application
 from node.intake.line import Line
@@ -86,6 +86,29 @@ def test_the_same_photograph_again_is_not_developed_again(centre, door, monkeypa
     assert send(door, photo=("a.jpg", raw), key=key).status_code == 200
     other = send(door, photo=("a.jpg", pictures.picture()), key=key)
     assert other.status_code == 409
+
+
+def test_a_full_disk_behind_the_line_is_said_in_words(centre, door, monkeypatch):
+    def full(_step, **_):
+        raise StorageFull("chưa ghi nhận: máy chủ đã hết dung lượng lưu trữ")
+
+    monkeypatch.setattr(centre.database, "write", full)
+    for headers in (JSON, PAGE):
+        answer = send(door, headers=headers)
+        assert (answer.status_code, answer.headers["retry-after"]) == (507, "30")
+        assert "Chưa ghi nhận" in answer.text
+    monkeypatch.undo()
+    assert centre.rows() == []
+    assert send(door).status_code == 201
+
+
+def test_over_the_quota_is_said_before_anything_is_read(centre, door, monkeypatch):
+    monkeypatch.setattr(reading, "_parse", lambda _: pytest.fail("parsed"))
+    monkeypatch.setattr(Pace, "allow", lambda *_: False)
+    for headers in (JSON, PAGE):
+        answer = send(door, headers=headers, photo=("a.jpg", PLAIN))
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+    assert centre.rows() == []
 
 
 def handed(photo, **changed):

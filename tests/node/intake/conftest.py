@@ -4,8 +4,8 @@ import pytest
 
 from tests.node.intake.stage import Stage
 
-# Five seconds' worth may come at once: few enough that a short flood meets the quota.
-QUOTA = "all_reports_per_s = 15\n"
+# Twenty a second, as by default; five seconds' worth may come at once, so that a short flood meets the quota.
+QUOTA = "all_reports_per_s = 20\n"
 
 
 @pytest.fixture(scope="session")
