@@ -1,15 +1,18 @@
-"""Another process that does what it is told: one order a line, one answer a line, both JSON."""
+"""Another process that does what it is told: one order a line, one answer a line, both JSON.
 
+It ends when nobody gives orders any more, which is also the case when whoever started it was killed.
+"""
+
+import contextlib
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bench import machine
+
 ROOT = Path(__file__).resolve().parents[1]
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class ActorDied(Exception):  # noqa: N818 - what is the case
@@ -19,10 +22,15 @@ class ActorDied(Exception):  # noqa: N818 - what is the case
 class Actor:
     """The side that gives orders."""
 
-    def __init__(self, *program: str, **order: Any) -> None:
-        """Start a program (`-m module` or a path) and give it its first order."""
+    def __init__(self, *program: str, root: Path = ROOT, **order: Any) -> None:
+        """Start a program (`-m module` or a path) of that source tree and give it its first order."""
         self._process = subprocess.Popen(
-            [sys.executable, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [sys.executable, *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            start_new_session=True,  # Ctrl-C is for whoever started it, who ends it then
         )
         self.tell(**order)
 
@@ -52,32 +60,29 @@ class Actor:
         self._process.wait()
 
     def end(self) -> None:
-        """Let it end by itself, because nobody gives orders any more."""
+        """Let it end by itself, because nobody gives orders any more; one that has ended already is no error."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:
             self.kill()
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def cpu_s(self) -> float:
         """Seconds of processor that it has used until now."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return machine.cpu_s(self.pid)
 
     @property
     def peak_mb(self) -> float:
-        """The most memory that it ever held (VmHWM), in MiB."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-
-
-def orders() -> Iterator[dict[str, Any]]:
-    """The side that obeys: what it is told, until nobody tells anything any more."""
-    for line in sys.stdin:
-        yield json.loads(line)
+        """The most memory that it ever held, in MiB."""
+        return machine.peak_mb(self.pid)
 
 
 def next_order() -> dict[str, Any] | None:
@@ -89,6 +94,3 @@ def next_order() -> dict[str, Any] | None:
 def answer(**words: Any) -> None:
     """Say something to whoever gives the orders."""
     print(json.dumps(words), flush=True)
-
-
-Progress = Callable[[str], None]

@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.actor import Actor
+from bench.actor import ROOT, Actor
 from federation import grpc_link
 from tests.fakes.authority import FakeFederation, small_federation
 from tests.fakes.postgresql import Postgresql
@@ -26,6 +27,7 @@ class Stage:
     federation: FakeFederation
     postgresql: Postgresql | None
     count: int = field(default=0)
+    actors: list[Actor] = field(default_factory=list)
 
     def keys(self, code: str) -> str:
         """Where the keys of a centre lie."""
@@ -45,9 +47,23 @@ class Stage:
         assert self.postgresql is not None
         return self.postgresql.new_database()
 
-    def parent(self, url: str, *, listen: str = "127.0.0.1:0", effects: bool = False) -> tuple[Actor, int, float]:
-        """Start the parent; where it listens, and since when."""
-        actor = Actor("-m", "bench.parent", url=url, keys=self.keys(PARENT), listen=listen, effects=effects)
+    def actor(self, *program: str, root: Path = ROOT, **order: Any) -> Actor:
+        """Start a process that ends with what is measured, whatever happens."""
+        self.actors.append(Actor(*program, root=root, **order))
+        return self.actors[-1]
+
+    def end_all(self) -> None:
+        """End every process that is there still, by its number."""
+        for actor in self.actors:
+            actor.kill()
+        self.actors.clear()
+
+    def parent(
+        self, url: str, *, listen: str = "127.0.0.1:0", effects: bool = False, root: Path = ROOT
+    ) -> tuple[Actor, int, float]:
+        """Start the parent, from another source tree if one is named; where it listens, and since when."""
+        order = {"url": url, "keys": self.keys(PARENT), "listen": listen, "effects": effects}
+        actor = self.actor("-m", "bench.parent", root=root, **order)
         said = actor.hear()
         return actor, said["port"], said["at_s"]
 
@@ -59,7 +75,7 @@ class Stage:
             own = folder / f"children{number}"
             own.mkdir()
             keys = [self.keys(code) for code in codes[number::processes]]
-            actors.append(Actor("-m", "bench.children", keys=keys, folder=str(own)))
+            actors.append(self.actor("-m", "bench.children", keys=keys, folder=str(own)))
         for actor in actors:
             actor.hear()
         return actors
@@ -77,9 +93,11 @@ def stage(folder: Path, *, with_postgresql: bool) -> Iterator[Stage]:
     federation.join_many([(child_code(number), f"COC {number}", "coc", PARENT) for number in range(CHILDREN)])
     federation.registry_file(PARENT)
     server = Postgresql(durable=True) if with_postgresql else None
+    ready = Stage(folder, federation, server)
     try:
-        yield Stage(folder, federation, server)
+        yield ready
     finally:
+        ready.end_all()
         if server is not None:
             server.stop()
 

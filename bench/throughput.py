@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import machine
-from bench.actor import Actor
+from bench.actor import ROOT, Actor
 from bench.stage import LIMIT_S, PAYLOAD_BYTES, RECORDS, Stage, ask_all, child_code, stream_options
 
 
@@ -33,14 +33,12 @@ def rate(records: int, seconds: float, cpu_s: float) -> Rate:
     return Rate(round(records / seconds), round(1e6 * cpu_s / records, 1))
 
 
-def measure(stage: Stage, case: Case) -> dict[str, Any]:
-    """One row of the table: ours, both limits, and the ratio to the slower one."""
+def measure(stage: Stage, case: Case, baseline: Path | None = None) -> dict[str, Any]:
+    """One row of the table: ours, both limits, the ratio to the slower one; also an earlier source tree, if named."""
     folder = stage.new_folder()
     url = stage.new_url(case.database, folder)
     load = machine.load()
-    children = stage.children(case.children, folder, 1 if case.children == 1 else 2)
-    made = ask_all(children, do="fill", frames=case.frames, records=RECORDS, size=PAYLOAD_BYTES)
-    records = sum(one["records"] for one in made)
+    children, records = _filled(stage, case, folder)
     files = [str(folder / f"messages{number}") for number in range(len(children))]
     for actor, file in zip(children, files, strict=True):
         actor.ask(do="export", file=file)
@@ -48,23 +46,46 @@ def measure(stage: Stage, case: Case) -> dict[str, Any]:
     for actor in children:
         actor.end()
     stream = _bare_stream(stage, case, files, records)
-    store = _bare_store(case, url, folder, taken)
+    store = _bare_store(stage, case, url, taken)
     slower = min(("stream", stream), ("store", store), key=lambda one: one[1].records_per_s)
-    return asdict(case) | {
-        "records": records,
-        "load": round(load, 2),
-        "ours": asdict(ours),
-        "parent_peak_mb": round(peak_mb),
-        "records_per_commit": round(records / max(1, len(taken))),
-        "bare_stream": asdict(stream),
-        "bare_store": asdict(store),
-        "slower": slower[0],
-        "ratio": round(ours.records_per_s / slower[1].records_per_s, 2),
-    }
+    return (
+        asdict(case)
+        | {
+            "records": records,
+            "load": round(load, 2),
+            "ours": asdict(ours),
+            "parent_peak_mb": round(peak_mb),
+            "records_per_commit": round(records / max(1, len(taken))),
+            "bare_stream": asdict(stream),
+            "bare_store": asdict(store),
+            "slower": slower[0],
+            "ratio": round(ours.records_per_s / slower[1].records_per_s, 2),
+        }
+        | ({} if baseline is None else {"baseline": asdict(_before(stage, case, baseline))})
+    )
 
 
-def _ours(stage: Stage, case: Case, url: str, children: Sequence[Actor], records: int) -> tuple[Rate, list[int], float]:
-    parent, port, _ = stage.parent(url, effects=case.effects)
+def _filled(stage: Stage, case: Case, folder: Path) -> tuple[list[Actor], int]:
+    """Children with signed frames on their disks, and how many records those hold."""
+    children = stage.children(case.children, folder, 1 if case.children == 1 else 2)
+    made = ask_all(children, do="fill", frames=case.frames, records=RECORDS, size=PAYLOAD_BYTES)
+    return children, sum(one["records"] for one in made)
+
+
+def _before(stage: Stage, case: Case, root: Path) -> Rate:
+    """The same with the parent of another source tree, and children of ours that nobody has heard yet."""
+    folder = stage.new_folder()
+    children, records = _filled(stage, case, folder)
+    found, _, _ = _ours(stage, case, stage.new_url(case.database, folder), children, records, root)
+    for actor in children:
+        actor.end()
+    return found
+
+
+def _ours(  # noqa: PLR0917 - whose records go where, and by which source tree
+    stage: Stage, case: Case, url: str, children: Sequence[Actor], records: int, root: Path = ROOT
+) -> tuple[Rate, list[int], float]:
+    parent, port, _ = stage.parent(url, effects=case.effects, root=root)
     before_s = parent.cpu_s
     begun = ask_all(children, do="start", parent=f"127.0.0.1:{port}")
     done = parent.ask(records=records, limit_s=LIMIT_S)
@@ -80,12 +101,12 @@ def _bare_stream(stage: Stage, case: Case, files: Sequence[str], records: int) -
     """The same messages over as many channels; each file was written by one process of children, and is sent by one."""
     server_options, client_options = stream_options()
     program = str(Path(__file__).with_name("bare_stream.py"))
-    server = Actor(program, do="serve", keys=stage.keys("75"), options=server_options)
+    server = stage.actor(program, do="serve", keys=stage.keys("75"), options=server_options)
     port = server.hear()["port"]
     before_s = server.cpu_s
     codes = [child_code(number) for number in range(case.children)]
     senders = [
-        Actor(
+        stage.actor(
             program,
             do="send",
             file=file,
@@ -104,14 +125,14 @@ def _bare_stream(stage: Stage, case: Case, files: Sequence[str], records: int) -
     return rate(records, said["last_at_s"] - begun_s, cpu_s)
 
 
-def _bare_store(case: Case, url: str, folder: Path, commits: Sequence[int]) -> Rate:
+def _bare_store(stage: Stage, case: Case, url: str, commits: Sequence[int]) -> Rate:
     is_sqlite = case.database == "sqlite"
     source = url.removeprefix("sqlite:///") if is_sqlite else url.replace("postgresql+psycopg", "postgresql")
-    store = Actor(
+    store = stage.actor(
         str(Path(__file__).with_name("bare_store.py")),
         database=case.database,
         source=source,
-        target=str(folder / "bare.db"),
+        target=str(stage.new_folder() / "bare.db"),
         commits=list(commits),
         effect="bench_effect",
         effects=case.effects,
