@@ -132,7 +132,8 @@ def _further(said: Statement, before: Iterable[Stated]) -> Statement | None:
     is_same = known.cells == said.cells and known.definition_hash == said.definition_hash and known.fold == said.fold
     if is_same:
         return None
-    return replace(said, revision=known.revision + 1, supersedes=last.hash, reason=LATE_DATA)
+    status = known.status if said.fold is None else said.status
+    return replace(said, revision=known.revision + 1, supersedes=last.hash, reason=LATE_DATA, status=status)
 
 
 # the centres below ---------------------------------------------------------------------------------------------------

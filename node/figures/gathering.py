@@ -124,9 +124,9 @@ def gather(
     `spoke_at`: when each centre last read its books for anything of this period. It counts where zero is not said
     aloud: there a centre that spoke, and not of this, had nothing to say.
     """
-    spoken = holding(place, definition, period, states)
+    revisions = fitting(place, definition, period, states)
     quiet = {} if definition.expect.zero_is_significant else spoke_at
-    parts = _parts(place, definition, period, spoken, quiet)
+    parts = _parts(place, definition, period, revisions, quiet)
     used = [part.stated for part in parts if part.stated is not None]
     coverage = Coverage(
         expected=len(parts),
@@ -151,13 +151,14 @@ def _parts(
     place: Place,
     definition: Definition,
     period: Period,
-    spoken: Mapping[str, Stated],
+    revisions: Mapping[str, Sequence[Stated]],
     quiet: Mapping[str, datetime],
 ) -> tuple[Part, ...]:
     wanted, due = expected(place, definition, period), due_at(definition, period)
     found = []
-    for name in sorted({*wanted, *spoken}):
-        stated = spoken.get(name)
+    for name in sorted({*wanted, *revisions}):
+        spoken = revisions.get(name, ())
+        stated = newest(spoken)
         as_of = stated.as_of if stated is not None else quiet.get(name)
         found.append(
             Part(
@@ -165,14 +166,14 @@ def _parts(
                 stated=stated,
                 as_of=as_of,
                 is_silent=as_of is None and place.now > due,
-                is_late=stated is not None and stated.received_at > due,
+                is_late=bool(spoken) and min(one.received_at for one in spoken) > due,  # its first word, no correction
             )
         )
     return tuple(found)
 
 
-def holding(place: Place, definition: Definition, period: Period, states: Iterable[Stated]) -> dict[str, Stated]:
-    """The state of each centre that holds: by this very definition, of this period, of a centre here or below."""
+def fitting(place: Place, definition: Definition, period: Period, states: Iterable[Stated]) -> dict[str, list[Stated]]:
+    """Every revision of each centre that counts: by this very definition, of this period, of a centre here or below."""
     by_centre: dict[str, list[Stated]] = {}
     for one in states:
         said = one.statement
@@ -184,8 +185,7 @@ def holding(place: Place, definition: Definition, period: Period, states: Iterab
         )
         if is_fitting and entry is not None and is_within(place, entry, period):
             by_centre.setdefault(one.centre, []).append(one)
-    found = {centre: newest(several) for centre, several in by_centre.items()}
-    return {centre: one for centre, one in found.items() if one is not None}
+    return by_centre
 
 
 def _status(coverage: Coverage, used: Sequence[Stated], parts: Sequence[Part]) -> Status:

@@ -112,7 +112,7 @@ def test_late_data_changes_its_own_period_only(day):
     day.total("75")
     assert day.states("75") == before
     again = day.gathered("75", period=earlier)
-    assert (again.figure(2).value, again.status, again.coverage.late) == (8, Status.LATE, 1)
+    assert (again.figure(2).value, again.status, again.coverage.late) == (8, Status.FINAL, 0), "a correction"
     assert [
         one.statement.revision
         for one in day.states("75", earlier)
