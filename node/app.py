@@ -52,6 +52,7 @@ class Node:
         random: Callable[[int], bytes] = os.urandom,
         modules_folder: Path = MODULES,
         modules_package: str = "modules",
+        definitions_folder: Path = catalogue.FOLDER,
     ) -> None:
         """Open everything that can be opened without a network; raise what a person can read."""
         clock = clock or SystemClock()
@@ -76,7 +77,7 @@ class Node:
                 tokens=SessionTokens(session_secret(settings.keys, random), self.keystore.name, clock),
                 factor_key=FactorKey(secret_file(settings.keys, FACTOR_KEY, random)),
                 pace=Pace(clock),
-                definitions=catalogue.load(own=settings.figures.folder),
+                definitions=catalogue.load(definitions_folder, own=settings.figures.folder),
                 modules=catalog.modules,
                 module_settings=catalog.settings,
                 manifests=catalog.manifests,

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from node.maturity import ledger_problems
 from node.module import Module
 from node.settings import ModulesSection
 from node.settings_problem import closest, sentences
@@ -43,6 +44,7 @@ class Manifest:
     maturity: str
     folder: Path
     extra: str = ""
+    rules: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ def _manifest(folder: Path, written: Mapping[str, Any]) -> Manifest:
         maturity=written["maturity"],
         extra=written.get("extra", ""),
         folder=folder,
+        rules=dict(written.get("rules", {})),
     )
 
 
@@ -128,7 +131,7 @@ def _manifest_problems(name: str, written: Mapping[str, Any]) -> list[str]:
     known = {tier.value for tier in Tier}
     if not isinstance(tiers, list) or not set(tiers) <= known:
         problems.append(f"tiers must be some of {', '.join(sorted(known))}")
-    return problems
+    return problems + ledger_problems(written.get("maturity"), written.get("rules", {}))
 
 
 def _enter(manifest: Manifest, tier: Tier | None, package: str) -> tuple[Module | None, list[str]]:

@@ -17,6 +17,7 @@ from node.commands.plain import Config, fail, sentences
 from node.database import Database, migrate
 from node.folder import FolderLock, prepare_folder
 from node.histories import owners
+from node.maturity import open_rules
 from node.serving import PortError
 from node.serving import serve as serve_node
 from node.settings import Settings, SettingsError, clock_file_from_environment, failpoint_from_environment
@@ -80,5 +81,7 @@ def modules(config: Config) -> None:
         for name, manifest in manifests.items():
             mark = "on " if name in settings.modules.enabled else "off"
             typer.echo(f"{mark} {name}: {manifest.title} ({manifest.maturity}; for {', '.join(manifest.tiers)})")
+            left = ", ".join(open_rules(manifest.rules))
+            typer.echo(f"    {'still to do: ' + left if left else 'every rule of its manifest is done'}")
         if problems:
             fail(*problems)

@@ -180,6 +180,19 @@ def indicators_table() -> str:
     return table(["indicator", "what it is", "state", "unit", "due from", "fed by", "authority"], rows)
 
 
+def rules_table() -> str:
+    """Every rule of a module's manifest with what the house looks at."""
+    from node.maturity import LEVELS
+    from tests.house.earned import CHECKS
+
+    rows = [
+        [level, f"`{rule}`", CHECKS[rule].words, "yes" if CHECKS[rule].needs_name else ""]
+        for level, rules in LEVELS.items()
+        for rule in rules
+    ]
+    return table(["level", "rule", "what is looked at", "`done:` names a test or page"], rows)
+
+
 TABLES: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/figures.md", "indicators"): indicators_table,
     ("docs/settings.md", "settings"): settings_table,
@@ -190,6 +203,7 @@ TABLES: dict[tuple[str, str], Callable[[], str]] = {
     ("docs/api.md", "routes"): routes_table,
     ("docs/api.md", "local routes"): local_routes_table,
     ("docs/messages.md", "messages"): messages_table,
+    ("docs/write-a-module.md", "rules"): rules_table,
 }
 
 

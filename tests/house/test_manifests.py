@@ -1,58 +1,52 @@
-"""A module is described by a file that can be read without importing it, and keeps a ledger of what it has earned."""
+"""A module is described by a file that can be read without importing it, and what its ledger calls done is done."""
 
 import tomllib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pytest
+
+from node.catalog import read_manifests
+from node.maturity import LEVELS, RULES, ledger_problems, open_rules
+from tests.fakes.module_node import ModuleNode
 from tests.house import tree
-
-FIELDS = {"name", "title", "summary", "tiers", "maturity", "extra", "rules"}
-TIERS = {"ioc", "oc", "coc"}
-LEVELS = {
-    "bronze": ("starts", "stops", "migrates", "routes_name_permission", "routes_scope_area"),
-    "silver": ("works_without_parent", "jobs_bounded", "figures_show_age"),
-    "gold": ("load_measured", "personal_data_retention", "texts_in_vietnamese"),
-}
-RULES = [rule for rules in LEVELS.values() for rule in rules]
+from tests.house.earned import CHECKS, Subject, is_bounded, look, not_shown, without_english
 
 
-def problems(folder: str, manifest: dict[str, Any]) -> list[str]:
-    """What a manifest lacks, has too much of, or claims without having earned it."""
-    found = [f"unknown field {field}" for field in manifest.keys() - FIELDS]
-    found += [f"no {field}" for field in FIELDS - {"extra"} - manifest.keys()]
-    if manifest.get("name") != folder:
-        found.append(f"named {manifest.get('name')}")
-    if not manifest.get("tiers") or set(manifest["tiers"]) - TIERS:
-        found.append("tiers are some of ioc, oc, coc")
+def problems(manifest: dict[str, Any]) -> list[str]:
+    """What a ledger lacks, has too much of, or claims without having earned it."""
     rules = manifest.get("rules", {})
-    found += [f"unknown rule {rule}" for rule in rules.keys() - set(RULES)]
-    found += [f"rule {rule} is not in the ledger" for rule in RULES if rule not in rules]
-    found += [f"rule {rule}: {state}" for rule, state in rules.items() if not _is_state(state)]
-    return found + _unearned(manifest.get("maturity"), rules)
-
-
-def _is_state(state: object) -> bool:
-    return state in {"done", "todo"} or (isinstance(state, str) and len(state.removeprefix("exempt: ").split()) > 1)
-
-
-def _unearned(maturity: object, rules: dict[str, str]) -> list[str]:
-    if maturity not in LEVELS:
-        return [f"maturity is one of {', '.join(LEVELS)}"]
-    order = list(LEVELS)
-    owed = [rule for level in order[: order.index(str(maturity)) + 1] for rule in LEVELS[level]]
-    return [f"claims {maturity} while {rule} is to be done" for rule in owed if rules.get(rule) == "todo"]
+    found = [f"rule {rule} is not in the ledger" for rule in RULES if rule not in rules]
+    earned = [level for level in LEVELS if not ledger_problems(level, rules)]
+    if not found and earned and manifest.get("maturity") != earned[-1]:
+        found.append(f"maturity is {manifest.get('maturity')}, and the ledger says {earned[-1]}")
+    return found + ledger_problems(manifest.get("maturity"), rules)
 
 
 def manifests() -> list[str]:
     return [name for name in tree.files() if name.startswith("modules/") and name.endswith("/manifest.toml")]
 
 
-def test_manifests_are_complete_and_honest() -> None:
+def test_manifests_are_complete() -> None:
+    assert read_manifests(tree.ROOT / "modules")[1] == []
     found = []
     for name in manifests():
-        folder = PurePosixPath(name).parent.name
-        found += [f"{name}: {problem}" for problem in problems(folder, tomllib.loads(tree.text(name)))]
+        found += [f"{name}: {problem}" for problem in problems(tomllib.loads(tree.text(name)))]
     assert found == []
+
+
+@pytest.mark.parametrize("name", tree.module_names())
+async def test_what_is_called_done_is_done(name: str, tmp_path: Path) -> None:
+    with ModuleNode(tmp_path, name) as node:
+        rules = node.context.manifests[name].rules
+        found = await look(Subject(node, rules, tree.ROOT))
+    assert "\n".join(f"{rule}: {one}" for rule, wrong in found.items() for one in wrong) == ""
+    assert set(found) == {rule for rule in RULES if rules[rule].startswith("done")}
+
+
+def test_every_rule_has_its_look() -> None:
+    assert tuple(CHECKS) == RULES
+    assert [rule for rule, check in CHECKS.items() if check.find is None and not check.needs_name] == []
 
 
 def test_every_module_has_its_papers() -> None:
@@ -64,23 +58,51 @@ def test_every_module_has_its_papers() -> None:
     assert [name for name in wanted if name not in tree.files()] == []
 
 
-def test_the_check_sees_a_bad_manifest() -> None:
-    good = {
-        "name": "a",
-        "title": "A",
-        "summary": "s",
-        "tiers": ["coc"],
-        "maturity": "bronze",
-        "rules": dict.fromkeys(RULES, "done"),
-    }
-    assert problems("a", good) == []
-    assert problems("b", good) == ["named a"]
-    assert problems("a", {**good, "tiers": ["district"]}) == ["tiers are some of ioc, oc, coc"]
-    assert problems("a", {**good, "colour": "red"}) == ["unknown field colour"]
-    assert problems("a", {**good, "rules": {**good["rules"], "starts": "todo"}}) == [
-        "claims bronze while starts is to be done"
+def test_the_check_sees_a_bad_ledger() -> None:
+    rules = dict.fromkeys(RULES, "done")
+    good = {"maturity": "gold", "rules": rules}
+    assert problems(good) == []
+    assert problems({**good, "maturity": "silver"}) == ["maturity is silver, and the ledger says gold"]
+    assert problems({**good, "rules": {**rules, "starts": "todo"}}) == [
+        "maturity is gold, but rules.starts is still to be done"
     ]
-    assert problems("a", {**good, "rules": {**good["rules"], "starts": "nearly"}}) == ["rule starts: nearly"]
-    assert problems("a", {**good, "rules": {k: v for k, v in good["rules"].items() if k != "stops"}}) == [
-        "rule stops is not in the ledger"
+    assert open_rules({**rules, "starts": "todo"}) == ("starts",)
+    (wrong,) = ledger_problems("gold", {**rules, "starts": "nearly"})
+    assert wrong.startswith("rules.starts is 'nearly'; it must be done")
+    assert ledger_problems("gold", {**rules, "starts": "exempt: "})
+    assert ledger_problems("gold", {**rules, "starts": "exempt: it keeps nothing"}) == []
+    assert "rule stops is not in the ledger" in problems(
+        {**good, "rules": {k: v for k, v in rules.items() if k != "stops"}}
+    )
+    assert ledger_problems("iron", {}) == ["maturity is 'iron'; it must be one of bronze, silver, gold"]
+    assert ledger_problems("gold", {**rules, "strats": "done"}) == ["rules.strats is unknown; did you mean starts?"]
+
+
+def test_the_checks_see_what_shows_nothing() -> None:
+    assert not_shown("tests/gone.py::test_a", tree.ROOT, "citizen") == ["there is no tests/gone.py"]
+    here = "tests/house/test_manifests.py"
+    assert not_shown(f"{here}::test_gone", tree.ROOT, "citizen") == [f"{here} has no test named test_gone"]
+    assert not_shown(f"{here}::problems", tree.ROOT, "citizen") == [f"{here} has no test named problems"]
+    assert not_shown("docs/figures.md#nowhere", tree.ROOT, "citizen") == ["docs/figures.md has no section #nowhere"]
+    assert not_shown("docs/figures.md#for-people", tree.ROOT, "hydraulics") == [
+        "docs/figures.md does not speak of hydraulics"
     ]
+    assert not_shown("docs/figures.md#for-people", tree.ROOT, "citizen") == []
+
+
+def test_the_checks_see_a_screen_without_english_and_a_job_without_end() -> None:
+    page = 'E = {"Số": "Number"}\nt("Số")\nt("Nơi")\nst.header("Trụ nước")\nst.header("x")\n'
+    assert list(without_english("page.py", page)) == [
+        "page.py: 'Nơi' has no English",
+        "page.py: 'Trụ nước' is not said through words(...)",
+    ]
+    assert not is_bounded(problems)
+    assert is_bounded(_limited)
+
+
+def _limited(query: Any) -> Any:
+    return _deeper(query)
+
+
+def _deeper(query: Any) -> Any:
+    return query.limit(3)
