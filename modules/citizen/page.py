@@ -70,6 +70,7 @@ _ENGLISH = {
     "Đã xóa: {identity} danh tính, {photo} ảnh, {text} nội dung.": (
         "Deleted: {identity} identities, {photo} photographs, {text} texts."
     ),
+    "Còn {count} phản ánh nữa; hãy bấm xóa lần nữa.": "{count} more reports; press delete again.",
     "Còn đang xử lý, nội dung chưa xóa: {codes}. Hãy xóa lại khi kết thúc.": (
         "Still open, words not deleted: {codes}. Delete again when they are over."
     ),
@@ -233,6 +234,8 @@ def _carry_out(wish: Json, *, is_export: bool, is_sure: bool) -> None:
             text=counts["text"],
         )
     )
+    if told["left"]:
+        st.warning(t("Còn {count} phản ánh nữa; hãy bấm xóa lần nữa.", count=told["left"]))
     if told["open"]:
         codes = plain(", ".join(told["open"]))
         st.warning(t("Còn đang xử lý, nội dung chưa xóa: {codes}. Hãy xóa lại khi kết thúc.", codes=codes))

@@ -59,12 +59,15 @@ def _packed(content: bytes) -> Response:
 
 
 def _export(context: NodeContext, asked: Asked, may: May) -> Response:
-    return _packed(context.database.write(lambda session: subject.export(session, context, asked, may)))
+    found = context.database.read(lambda session: subject.find(session, asked, may))
+    packed = context.database.read(lambda session: subject.pack(session, context, found))
+    context.database.write(lambda session: subject.note_export(session, context, asked, found))
+    return _packed(packed)
 
 
 def _erase(context: NodeContext, asked: Asked, may: May) -> dict[str, Any]:
     erased = context.database.write(lambda session: subject.erase(session, context, asked, may))
-    return {"erased": erased.parts, "open": list(erased.open_codes)}
+    return {"erased": erased.parts, "open": list(erased.open_codes), "left": erased.left}
 
 
 @router.post("/export", response_class=Response)
@@ -75,7 +78,7 @@ def exported(request: Request, principal: Discloser, wish: Wish) -> Response:
 
 @router.post("/erasure")
 def erasure(request: Request, principal: Approver, wish: Wish) -> dict[str, Any]:
-    """Delete what is held of a person; `open` lists the cases whose words stay until they are over."""
+    """Delete what is held of a person; `open`: cases whose words stay until they are over, `left`: ask again."""
     return _erase(_context(request), _asked(wish, principal.username), _within(request, principal))
 
 

@@ -25,7 +25,7 @@ from node.errors import Invalid, NotFound
 from node.incident import rows
 from node.incident.act import timeline
 
-MOST = 500
+MOST = 100  # reports at a time: a step of the writer is short, and a ZIP fits into memory
 _REASON = (5, 500)
 _LEAST_DIGITS = 8
 _UNTOLD = frozenset({"key", "digest"})  # no content: what tells one sending from another
@@ -48,9 +48,18 @@ class Erased:
 
     parts: dict[str, int]
     open_codes: tuple[str, ...]
+    left: int
 
 
-def find(session: Session, asked: Asked, may: May) -> Sequence[RowMapping]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The oldest reports of a person, and how many more there are than are dealt with at a time."""
+
+    rows: Sequence[RowMapping]
+    left: int
+
+
+def find(session: Session, asked: Asked, may: May) -> Found:
     """The reports of a person; raises Invalid or NotFound."""
     reason = tidy(asked.reason)
     if not _REASON[0] <= len(reason) <= _REASON[1]:
@@ -59,16 +68,18 @@ def find(session: Session, asked: Asked, may: May) -> Sequence[RowMapping]:
     digits = subscriber(asked.phone)
     if code is None and len(digits) < _LEAST_DIGITS:
         raise _fault("phone", "Hãy ghi số điện thoại đầy đủ hoặc mã tiếp nhận đúng.")
-    known = select(report_table).order_by(report_table.c.recorded_at)
+    columns = report_table.c
+    known = select(columns.incident_id, columns.area_code, columns.reporter_phone).order_by(columns.recorded_at)
     if code is not None:
-        found = session.execute(known.where(report_table.c.code == code)).mappings().all()
+        found = session.execute(known.where(columns.code == code)).mappings().all()
     else:
-        with_phone = session.execute(known.where(report_table.c.reporter_phone.is_not(None))).mappings()
+        with_phone = session.execute(known.where(columns.reporter_phone.is_not(None))).mappings()
         found = [row for row in with_phone if subscriber(row["reporter_phone"]) == digits]
-    allowed = [row for row in found if may(row)][:MOST]
+    allowed = [row["incident_id"] for row in found if may(row)]
     if not allowed:
         raise NotFound("không có phản ánh nào của người này")
-    return allowed
+    query = select(report_table).where(columns.incident_id.in_(allowed[:MOST])).order_by(columns.recorded_at)
+    return Found(session.execute(query).mappings().all(), max(0, len(allowed) - MOST))
 
 
 def subscriber(phone: str) -> str:
@@ -77,21 +88,24 @@ def subscriber(phone: str) -> str:
     return digits.removeprefix("84") if digits.startswith("84") else digits.removeprefix("0")
 
 
-def export(session: Session, context: NodeContext, asked: Asked, may: May) -> bytes:
-    """Everything that is held of a person, as a ZIP of JSON and photographs; the audit log says who took it and why."""
-    found = find(session, asked, may)
+def pack(session: Session, context: NodeContext, found: Found) -> bytes:
+    """Everything that is held of a person, as a ZIP of JSON and photographs."""
     now = context.clock.now()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         _put(packed, "about.json", _about(context, found, now), now)
-        for row in found:
+        for row in found.rows:
             folder = row["code"]
             _put(packed, f"{folder}/report.json", _everything(session, row), now)
             jpeg = session.scalar(select(photo_table.c.jpeg).where(photo_table.c.incident_id == row["incident_id"]))
             if jpeg is not None:
                 packed.writestr(zipfile.ZipInfo(f"{folder}/photo.jpg", now.timetuple()[:6]), bytes(jpeg))
-    _write(session, context, asked, found, "report.exported")
     return out.getvalue()
+
+
+def note_export(session: Session, context: NodeContext, asked: Asked, found: Found) -> None:
+    """The line of the audit log that says who took what, and why; it is written before anything is handed out."""
+    _write(session, context, asked, found, "report.exported")
 
 
 def erase(session: Session, context: NodeContext, asked: Asked, may: May) -> Erased:
@@ -100,7 +114,7 @@ def erase(session: Session, context: NodeContext, asked: Asked, may: May) -> Era
     order = Order(actor=asked.actor, cause="request", reason=tidy(asked.reason))
     parts = dict.fromkeys(Part, 0)
     open_codes = []
-    for row in found:
+    for row in found.rows:
         is_open = rows.get(session, UUID(row["incident_id"])).status.is_open
         if is_open:
             open_codes.append(row["code"])
@@ -108,7 +122,7 @@ def erase(session: Session, context: NodeContext, asked: Asked, may: May) -> Era
             erase_part(session, context, row, part, order)
             parts[part] += 1
     _write(session, context, asked, found, "report.erasure.requested")
-    return Erased({part.value: count for part, count in parts.items()}, tuple(open_codes))
+    return Erased({part.value: count for part, count in parts.items()}, tuple(open_codes), found.left)
 
 
 def _left(session: Session, row: RowMapping, *, is_open: bool) -> list[Part]:
@@ -122,12 +136,13 @@ def _left(session: Session, row: RowMapping, *, is_open: bool) -> list[Part]:
     return [part for part, there in is_there.items() if there]
 
 
-def _about(context: NodeContext, found: Sequence[RowMapping], now: datetime) -> dict[str, Any]:
+def _about(context: NodeContext, found: Found, now: datetime) -> dict[str, Any]:
     settings = settings_of(context)
     return {
         "centre": context.centre.title,
         "made_at": now.isoformat(),
-        "reports": [row["code"] for row in found],
+        "reports": [row["code"] for row in found.rows],
+        "left_out": found.left,
         "kept_days": {"identity": settings.identity_days, "photo": settings.photo_days, "text": settings.text_days},
         "purpose": "Tiếp nhận, xử lý và trả lời phản ánh hiện trường.",
     }
@@ -159,10 +174,11 @@ def _put(packed: zipfile.ZipFile, name: str, content: object, now: datetime) -> 
     packed.writestr(zipfile.ZipInfo(name, now.timetuple()[:6]), text.encode())
 
 
-def _write(session: Session, context: NodeContext, asked: Asked, found: Sequence[RowMapping], act: str) -> None:
+def _write(session: Session, context: NodeContext, asked: Asked, found: Found, act: str) -> None:
     """The act in the audit log: which receipts, why; not the telephone number that was asked for."""
-    detail = {"reason": tidy(asked.reason), "receipts": [row["code"] for row in found][:50], "count": len(found)}
-    subject = hashlib.sha256("\n".join(row["code"] for row in found).encode()).hexdigest()
+    codes = [row["code"] for row in found.rows]
+    detail = {"reason": tidy(asked.reason), "receipts": codes, "count": len(codes), "left": found.left}
+    subject = hashlib.sha256("\n".join(codes).encode()).hexdigest()
     audit.record(session, actor=asked.actor, act=act, subject=subject, detail=detail, now=context.clock.now())
 
 

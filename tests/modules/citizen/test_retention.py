@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from federation import tables as federation_tables
-from modules.citizen import retention
+from modules.citizen import retention, subject
 from modules.citizen.erasing import fingerprint, next_key
 from modules.citizen.subject import subscriber
 from modules.citizen.tables import photo as photo_table
@@ -176,7 +176,7 @@ def test_a_person_may_have_it_deleted_and_the_words_of_an_open_case_follow_at_it
     closed(centre, over["incident_id"])
     with centre.staff(Role.LEADER) as staff:
         told = ask(staff, "erasure", phone=PHONE).json()
-        assert told == {"erased": {"identity": 2, "photo": 2, "text": 1}, "open": [going["code"]]}
+        assert told == {"erased": {"identity": 2, "photo": 2, "text": 1}, "open": [going["code"]], "left": 0}
         assert traces(centre) == []
         assert ask(staff, "erasure", phone=PHONE).status_code == 404
         closed(centre, going["incident_id"])
@@ -184,6 +184,18 @@ def test_a_person_may_have_it_deleted_and_the_words_of_an_open_case_follow_at_it
     reasons = {detail["reason"] for _, _, detail in centre.audit("report.identity.erased")}
     assert reasons == {"yêu cầu của công dân số 12"}
     assert len(centre.audit("report.erasure.requested")) == 2
+
+
+def test_more_than_fits_is_said_and_asked_for_again(centre, citizen, monkeypatch):
+    monkeypatch.setattr(subject, "MOST", 2)
+    for number in range(3):
+        centre.send(citizen, phone=PHONE, description=f"Việc thứ {number} của tôi.")
+    with centre.staff(Role.LEADER) as staff:
+        about = json.loads(zipfile.ZipFile(io.BytesIO(ask(staff, "export", phone=PHONE).content)).read("about.json"))
+        assert (len(about["reports"]), about["left_out"]) == (2, 1)
+        lefts = [ask(staff, "erasure", phone=PHONE).json()["left"] for _ in range(2)]
+        assert lefts == [1, 0]
+        assert ask(staff, "erasure", phone=PHONE).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_a_persons_request_is_carried_out_by_a_command(stage, tmp_path):
     assert command(stage, *export, "--phone", typed="0933444555\n")[0] == 1  # what is there is left alone
     status, told, said = command(stage, "erase", "--reason", "công văn 7", "--code", typed=f"{sent['code']}\n")
     assert status == 0, said
-    assert json.loads(told) == {"erased": {"identity": 1, "photo": 0, "text": 0}, "open": [sent["code"]]}
+    assert json.loads(told) == {"erased": {"identity": 1, "photo": 0, "text": 0}, "open": [sent["code"]], "left": 0}
     assert stage.rows("select count(*) from citizen_report where reporter_phone = ?", "0933 444 555") == [(0,)]
 
 
