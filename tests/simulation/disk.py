@@ -26,6 +26,8 @@ from tests.simulation.loop import Crash, VirtualLoop
 
 _ROOMY = 1_000_000_000
 _COMPILED: LRUCache = LRUCache(2000)  # twelve centres ask the same questions
+with create_engine("sqlite://").connect() as _first:  # which finds out what this SQLite can do
+    _DIALECT = _first.dialect
 own_metadata = MetaData()
 
 # What this centre said and what took effect here, each written in the transaction of the record or of its effect.
@@ -52,7 +54,7 @@ class Disk:
         for pragma in ("foreign_keys=ON", "journal_mode=MEMORY", "synchronous=OFF", "cache_size=-20000"):
             self.raw.execute(f"PRAGMA {pragma}").close()
         self.engine: Engine = create_engine("sqlite://", creator=lambda: self.raw, poolclass=StaticPool)
-        self.engine._compiled_cache = _COMPILED
+        self.engine._compiled_cache, self.engine.dialect = _COMPILED, _DIALECT  # a compiled text belongs to a dialect
         event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         for metadata in (tables.metadata, node_metadata, own_metadata):
             metadata.create_all(self.engine)
