@@ -108,7 +108,7 @@ def test_every_route_is_public_or_names_its_permission(commune):
     listed = {(one.method, one.path): one.permission for one in routes(commune().app) if one.path.startswith(BASE)}
     assert listed[("POST", f"{BASE}/api/reports")] is not None
     desk = {path: permission for (_, path), permission in listed.items() if "/api/desk/" in path}
-    assert len(desk) == 6
+    assert len(desk) == 8
     assert not any("public" in str(permission).lower() for permission in desk.values())
     assert None not in listed.values()
 
