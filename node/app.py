@@ -17,7 +17,7 @@ from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
 from node.api.node_health import metrics_application
 from node.bulk import UPKEEP_S, bulk_lane
-from node.catalog import MODULES, Catalog, load
+from node.catalog import MODULES, Catalog, check_definitions, load
 from node.clock import Clock, SystemClock
 from node.context import NodeContext
 from node.database import Database, migrate
@@ -64,6 +64,8 @@ class Node:
             database = Database(settings.database_url, clock, ballast_bytes=BALLAST_BYTES)
             stack.callback(database.close)
             migrate(database.engine, owners(catalog))
+            definitions = catalogue.load(definitions_folder, own=settings.figures.folder)
+            check_definitions(catalog, (code for code, _ in definitions.definitions))
             registry = RegistryFile(self.keystore.registry_path, self.keystore.root_pem, clock.now)
             self.context = NodeContext(
                 settings=settings,
@@ -77,7 +79,7 @@ class Node:
                 tokens=SessionTokens(session_secret(settings.keys, random), self.keystore.name, clock),
                 factor_key=FactorKey(secret_file(settings.keys, FACTOR_KEY, random)),
                 pace=Pace(clock),
-                definitions=catalogue.load(definitions_folder, own=settings.figures.folder),
+                definitions=definitions,
                 modules=catalog.modules,
                 module_settings=catalog.settings,
                 manifests=catalog.manifests,

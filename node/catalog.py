@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -75,7 +76,7 @@ def load(switched: ModulesSection, tier: Tier | None, folder: Path = MODULES, pa
         manifest = manifests.get(name)
         if manifest is None:
             if not (folder / name / "manifest.toml").exists():
-                problems.append(f"modules.enabled: there is no module {name}{closest(name, manifests)}")
+                problems.append(_absent(folder / name, manifests))
             continue
         module, wrong = _enter(manifest, tier, package)
         if module is not None:
@@ -141,15 +142,36 @@ def _enter(manifest: Manifest, tier: Tier | None, package: str) -> tuple[Module 
     try:
         code = importlib.import_module(f"{package}.{manifest.name}.module")
     except ModuleNotFoundError as error:
-        hint = f"; install the extra [{manifest.extra}]" if manifest.extra else ""
-        return None, [f"cannot be imported: {error.name} is not installed{hint}"]
+        return None, [f"cannot be imported: {_not_found(error.name or '', manifest, package)}"]
     except Exception as error:  # noqa: BLE001 - a module may fail in any way; the others are still looked at
-        return None, [f"cannot be imported: {type(error).__name__}: {error}"]
+        return None, [f"cannot be imported: {type(error).__name__}: {error}{_where(error, manifest.folder)}"]
     found = [value for value in vars(code).values() if isinstance(value, Module)]
     if len(found) != 1:
         return None, [f"module.py must hold exactly one Module(...), and holds {len(found)}"]
     module = found[0]
     return module, [problem for check in _CHECKS for problem in check(module, manifest)]
+
+
+def _absent(folder: Path, known: Iterable[str]) -> str:
+    if folder.is_dir():
+        return f"modules/{folder.name}: has no manifest.toml, which says what it is"
+    return f"modules.enabled: there is no module {folder.name}{closest(folder.name, known)}"
+
+
+def _not_found(name: str, manifest: Manifest, package: str) -> str:
+    """What to do about something that is not there: a file of ours is written, everything else is installed."""
+    own = name.removeprefix(f"{package}.{manifest.name}.")
+    if own != name:
+        return f"there is no {own.replace('.', '/')}.py in its folder"
+    if name.split(".", maxsplit=1)[0] in {"modules", "node", "ui"}:
+        return f"there is no {name}"
+    return f"{name} is not installed" + (f"; install the extra [{manifest.extra}]" if manifest.extra else "")
+
+
+def _where(error: Exception, folder: Path) -> str:
+    """The last line of the module's own code on the way to the error."""
+    steps = [step for step in extract_tb(error.__traceback__) if Path(step.filename).is_relative_to(folder)]
+    return f" ({Path(steps[-1].filename).relative_to(folder)}, line {steps[-1].lineno})" if steps else ""
 
 
 def _check_name(module: Module, manifest: Manifest) -> list[str]:
@@ -164,7 +186,7 @@ def _check_tables(module: Module, manifest: Manifest) -> list[str]:
         f"table {name} must begin with {prefix}" for name in module.tables.tables if not name.startswith(prefix)
     ]
     if not list((manifest.folder / "migrations").glob("*.py")):
-        problems.append("has tables, but no history in migrations/")
+        problems.append(f"has tables, but no history in migrations/, such as 0001_first.py, revision {prefix}0001")
     return problems
 
 
@@ -196,8 +218,9 @@ def _check_pages(module: Module, manifest: Manifest) -> list[str]:
 
 
 def _check_jobs(module: Module, manifest: Manifest) -> list[str]:
-    _ = manifest
-    return [f"job {job.name}: period_s must be positive" for job in module.jobs if job.period_s <= 0]
+    prefix = f"{manifest.name}."
+    problems = [f"job {job.name} must begin with {prefix}" for job in module.jobs if not job.name.startswith(prefix)]
+    return problems + [f"job {job.name}: period_s must be positive" for job in module.jobs if job.period_s <= 0]
 
 
 _CHECKS: tuple[Callable[[Module, Manifest], list[str]], ...] = (
@@ -208,6 +231,20 @@ _CHECKS: tuple[Callable[[Module, Manifest], list[str]], ...] = (
     _check_pages,
     _check_jobs,
 )
+
+
+def check_definitions(catalog: Catalog, defined: Iterable[str]) -> None:
+    """Raise CatalogError if a module feeds an indicator that is not among the codes of the definitions."""
+    known = set(defined)
+    problems = [
+        f"modules/{module.name}: feeds {source.indicator}, which no file of indicators/ defines"
+        f"{closest(source.indicator, known)}"
+        for module in catalog.modules
+        for source in module.indicators
+        if source.indicator not in known
+    ]
+    if problems:
+        raise CatalogError(problems)
 
 
 def _settings_of(module: Module, written: Mapping[str, Any]) -> tuple[BaseModel | None, list[str]]:

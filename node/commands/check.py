@@ -7,7 +7,7 @@ import typer
 
 from federation.failpoint import spec_problem
 from node.access import session_key_problem
-from node.catalog import CatalogError, load
+from node.catalog import Catalog, CatalogError, check_definitions, load
 from node.commands.plain import Config, fail
 from node.figures.catalogue import DefinitionsError
 from node.figures.catalogue import load as load_definitions
@@ -23,7 +23,7 @@ from node.settings import (
 )
 from node.soundness import database_problem
 from node.standing import standing_problem
-from node.territory import Territory, TerritoryError
+from node.territory import Territory, TerritoryError, Tier
 from pki.errors import PkiError
 from pki.keystore import Keystore
 from pki.registry import Registry
@@ -56,20 +56,29 @@ def problems(config: Path) -> Iterator[str]:
     if isinstance(node, NodeSection):
         yield from _key_problems(settings, base / node.folder / "keys")
     if isinstance(modules, ModulesSection):
-        try:
-            load(modules, node.tier if isinstance(node, NodeSection) else None)
-        except CatalogError as error:
-            yield from error.problems
-    if settings:
-        try:
-            load_definitions(own=settings.figures.folder)
-        except DefinitionsError as error:
-            yield from error.problems
+        yield from _module_problems(settings, modules, node.tier if isinstance(node, NodeSection) else None)
     if settings and (problem := database_problem(settings.database_url, settings.keys, thoroughly=True)):
         yield problem
     yield from environment_problems()
     if problem := spec_problem(failpoint_from_environment()):
         yield f"LIENTHONG_FAILPOINT: {problem}"
+
+
+def _module_problems(settings: Settings | None, modules: ModulesSection, tier: Tier | None) -> Iterator[str]:
+    """Look at the modules, at the definitions, and at one by the other where both can be read."""
+    catalog: Catalog | None = None
+    try:
+        catalog = load(modules, tier)
+    except CatalogError as error:
+        yield from error.problems
+    if settings is None:
+        return
+    try:
+        defined = load_definitions(own=settings.figures.folder).definitions
+        if catalog:
+            check_definitions(catalog, (code for code, _ in defined))
+    except (DefinitionsError, CatalogError) as error:
+        yield from error.problems
 
 
 def _territory_problems(file: Path, code: str) -> Iterator[str]:

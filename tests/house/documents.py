@@ -116,18 +116,18 @@ def roles_table() -> str:
 
 def routes_table() -> str:
     """Every route with who may call it."""
-    from tests.house.application import application
+    from tests.house.application import applications
     from tests.house.routes import routes
 
-    return table(["method", "path", "who"], [[r.method, f"`{r.path}`", r.guard] for r in routes(application())])
+    return table(["method", "path", "who"], [[r.method, f"`{r.path}`", r.guard] for r in routes(*applications())])
 
 
 def local_routes_table() -> str:
     """Every route of the local socket; the file's mode is its guard."""
-    from tests.house.application import local_application
+    from tests.house.application import local_applications
     from tests.house.routes import routes
 
-    return table(["method", "path"], [[r.method, f"`{r.path}`"] for r in routes(local_application())])
+    return table(["method", "path"], [[r.method, f"`{r.path}`"] for r in routes(*local_applications())])
 
 
 def failpoints() -> str:

@@ -21,10 +21,10 @@ class Route:
     guard: str
 
 
-def routes(app: FastAPI) -> list[Route]:
-    """Every method and path of the application in order, mounted folders of static files included."""
+def routes(*apps: FastAPI) -> list[Route]:
+    """Every method and path of the applications in order, mounted folders of static files included."""
     found: set[Route] = set()
-    for context in iter_route_contexts(app.routes):
+    for context in (one for app in apps for one in iter_route_contexts(app.routes)):
         methods = sorted((context.methods or set()) - {"HEAD", "OPTIONS"})
         kinds = methods or (["WS"] if _is_socket(context) else ["GET"])
         guard = _guard(context)

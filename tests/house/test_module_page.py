@@ -63,10 +63,10 @@ BROKEN = {
         "job hydrant.retention: forget_inspectors limits nothing",
     ),
     "figures_show_age": (
-        "indicators/hydrant.yaml",
-        "code: hydrant.working",
-        "code: hydrant.workin",
-        "feeds hydrant.working, which no file of indicators/ defines",
+        "modules/hydrant/readings.py",
+        "inspection.c.at >= asked.begin, inspection.c.at < asked.end",
+        "inspection.c.at >= asked.begin",
+        "hydrant.working: the source does not keep to asked.begin and asked.end",
     ),
     "personal_data_retention": (
         "modules/hydrant/README.md",
@@ -195,6 +195,13 @@ def test_the_door_names_what_is_wrong_with_it(importable, tmp_path):
     module_page.write(tmp_path / "guide", changed(FILES, "modules/hydrant/manifest.toml", '"silver"', '"gold"'))
     (said,) = read_manifests(folder)[1]
     assert said.endswith("maturity is gold, but rules.load_measured is still to be done")
+
+
+def test_an_indicator_under_another_name_stops_the_node(importable, tmp_path):
+    files = changed(FILES, "indicators/hydrant.yaml", "code: hydrant.working", "code: hydrant.workin")
+    importable(build(tmp_path / "guide", files))
+    with pytest.raises(CatalogError, match=r"feeds hydrant\.working, which no file .*; did you mean hydrant\.workin\?"):
+        ModuleNode(tmp_path, "hydrant")
 
 
 def test_it_is_written_as_the_house_writes():

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 
 from node.access import Permission, public, require, signed_in
-from tests.house.application import application
+from tests.house.application import applications
 from tests.house.routes import NOTHING, Route, routes
 
 # What the framework and mounted folders answer without asking; none of it is anybody's data.
@@ -11,20 +11,20 @@ FRAMEWORK = ("/openapi.json", "/docs", "/redoc", "/static", "/modules/citizen/st
 
 
 def test_every_route_names_a_permission_or_says_that_it_is_public() -> None:
-    found = routes(application())
+    found = routes(*applications())
     assert found
     assert [route for route in found if route.guard == NOTHING] == []
 
 
 def test_nothing_else_is_answered_without_a_guard() -> None:
-    bare = [route for route in routes(application()) if route.guard == "framework"]
+    bare = [route for route in routes(*applications()) if route.guard == "framework"]
     assert [route.path for route in bare if not route.path.startswith(FRAMEWORK)] == []
 
 
 def test_what_changes_something_is_public_only_where_strangers_must() -> None:
     """Signing in and out, and a citizen's own report: nothing else may be changed without a permission."""
     allowed = ("/login", "/logout", "/api/v1/session", "/modules/citizen/api/reports")
-    changing = [route for route in routes(application()) if route.method not in {"GET", "WS"}]
+    changing = [route for route in routes(*applications()) if route.method not in {"GET", "WS"}]
     assert [route for route in changing if "public" in route.guard and not route.path.startswith(allowed)] == []
 
 

@@ -92,7 +92,7 @@ def test_all_problems_are_listed_together(made):
         "modules.enabled: empty is named twice",
         "modules/empty: module.py must hold exactly one Module(...), and holds 0",
         "modules/needy: cannot be imported: no_such_vision_stack is not installed; install the extra [vision]",
-        "modules/broken: cannot be imported: ValueError: at import",
+        "modules/broken: cannot be imported: ValueError: at import (module.py, line 1)",
         "modules/misnamed: module.py says name 'other'",
         "modules/bad_manifest/manifest.toml: titel is unknown; did you mean title?",
         "modules/bad_manifest/manifest.toml: title is missing",
@@ -103,6 +103,26 @@ def test_all_problems_are_listed_together(made):
     ):
         assert any(problem.startswith(wanted) for problem in found), (wanted, found)
     assert any("there is no module gone" in problem for problem in found)
+
+
+def test_what_its_author_forgot_is_said_in_plain_words(made):
+    made("torn", "import made.torn.routes")
+    folder = made("bare")
+    (folder / "bare" / "module.py").unlink()
+    (folder / "plain").mkdir()
+    assert problems(switched("torn", "bare", "plain"), folder) == (
+        "modules/torn: cannot be imported: there is no routes.py in its folder",
+        "modules/bare: cannot be imported: there is no module.py in its folder",
+        "modules/plain: has no manifest.toml, which says what it is",
+    )
+
+
+def test_an_indicator_that_nobody_defines_stops_the_node():
+    fed = Module(name="sample", indicators=(Source("sample.floods", lambda *_: ()),))
+    found = catalog.Catalog(manifests={"sample": SAMPLE}, modules=(fed,))
+    catalog.check_definitions(found, ["sample.floods"])
+    with pytest.raises(CatalogError, match=r"sample.floods, which no file .*; did you mean sample.flood\?"):
+        catalog.check_definitions(found, ["sample.flood"])
 
 
 def test_a_wrong_section_of_a_module_is_said_like_one_of_the_node():
@@ -135,6 +155,7 @@ def outside():
         (Module(name="sample", pages=(Page(title="P", file="no.py"),)), "there is no file no.py"),
         (Module(name="sample", pages=(Page(title="P", file="../../clock.py"),)), "there is no file"),
         (Module(name="sample", jobs=(Job(name="j", period_s=0, step=print),)), "period_s must be positive"),
+        (Module(name="sample", jobs=(Job(name="j", period_s=1, step=print),)), "job j must begin with sample."),
         (Module(name="sample", routers=(APIRouter(),)), None),
     ],
 )
@@ -145,9 +166,8 @@ def test_the_door(module, sentence):
 
 def test_tables_need_a_history(tmp_path):
     module = Module(name="sample", tables=MetaData())
-    assert catalog._check_tables(module, replace(SAMPLE, folder=tmp_path)) == [
-        "has tables, but no history in migrations/"
-    ]
+    (found,) = catalog._check_tables(module, replace(SAMPLE, folder=tmp_path))
+    assert found.startswith("has tables, but no history in migrations/")
 
 
 def test_two_modules_cannot_open_the_same_kind():
