@@ -28,13 +28,14 @@ from node.role import Permission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A screen of the dashboard: its title and its file below the module's folder; the node never imports it.
+    """A screen of the dashboard: its titles and its file below the module's folder; the node never imports it.
 
     `permission` is the one that the screen cannot do without; who lacks it is not offered the screen.
     """
 
     title: str
     file: str
+    title_en: str = ""
     permission: Permission | None = None
 
 

@@ -41,8 +41,7 @@ def _pages(visitor: Json, modules: list[Json]) -> tuple[dict[str, Any], set[str]
     }
     needed = {"situation": account.LIVE, "incidents": account.LIVE, "figures": figures.PERMISSION}
     for page in module_pages(modules):
-        key = f"module:{page.path}"
-        title = page.title if t(key) == key else t(key)
+        title = page.title_en if session.language() == "en" else page.title
         pages[page.path], needed[page.path] = st.Page(page.file, title=title, url_path=page.path), page.permission
     own = (
         ("health", t("Sức khỏe"), health),
@@ -90,6 +89,7 @@ class ModulePage:
 
     path: str
     title: str
+    title_en: str
     file: Path
     permission: str
 
@@ -107,7 +107,7 @@ def module_pages(modules: list[Json]) -> list[ModulePage]:
             if inside and file.suffix == ".py" and file.is_file():
                 path = f"{module['name']}-{number + 1}" if number else str(module["name"])
                 title, permission = str(page.get("title") or module.get("title")), str(page.get("permission") or "")
-                found.append(ModulePage(path, title, file, permission))
+                found.append(ModulePage(path, title, str(page.get("title_en") or title), file, permission))
     return found
 
 

@@ -17,7 +17,11 @@ MODULE = Module(
     tables=metadata,
     incident_kinds=tuple(category.kind for category in CATEGORIES.values()),
     indicators=readings.SOURCES,
-    pages=(Page(title="Phản ánh của người dân", file="page.py", permission=Permission.REPORT_READ),),
+    pages=(
+        Page(
+            title="Phản ánh của người dân", title_en="Field reports", file="page.py", permission=Permission.REPORT_READ
+        ),
+    ),
     jobs=(
         Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),
         Job(name="citizen.retention.photos", period_s=600.0, step=retention.erase_photos),

@@ -18,7 +18,12 @@ def modules(request: Request) -> list[dict[str, Any]]:
     for module in context.modules:
         manifest = context.manifests[module.name]
         pages = [
-            {"title": page.title, "file": f"modules/{module.name}/{page.file}", "permission": page.permission}
+            {
+                "title": page.title,
+                "title_en": page.title_en or page.title,
+                "file": f"modules/{module.name}/{page.file}",
+                "permission": page.permission,
+            }
             for page in module.pages
         ]
         found.append(

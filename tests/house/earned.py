@@ -217,6 +217,7 @@ def _words(subject: Subject) -> Iterator[str]:
     titles = [manifest.title, manifest.summary]
     titles += [kind.title for kind in subject.module.incident_kinds] + [page.title for page in subject.module.pages]
     yield from (f"{title!r} is not Vietnamese" for title in titles if not _VIETNAMESE.search(title))
+    yield from (f"page {page.title!r} has no title_en" for page in subject.module.pages if not page.title_en)
     for page in subject.module.pages:
         yield from without_english(page.file, (subject.node.place / page.file).read_text("utf-8"))
 

@@ -184,7 +184,14 @@ async def test_a_module_is_listed_with_its_screens(district):
                 "title": "Mô-đun mẫu",
                 "summary": "Ghi chú của trung tâm; chỉ dùng trong phép thử.",
                 "maturity": "bronze",
-                "pages": [{"title": "Ghi chú", "file": "modules/sample/page.py", "permission": None}],
+                "pages": [
+                    {
+                        "title": "Ghi chú",
+                        "title_en": "Ghi chú",
+                        "file": "modules/sample/page.py",
+                        "permission": None,
+                    }
+                ],
             }
         ]
         assert (await client.get("/api/v1/links")).json()["items"] == []
