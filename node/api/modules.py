@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Request
 
 from node.access import signed_in
 from node.context import NodeContext
+from node.maturity import open_rules
 
 router = APIRouter(prefix="/api/v1/modules", tags=["modules"], dependencies=[Depends(signed_in)])
 
 
 @router.get("", summary="The modules of this node")
 def modules(request: Request) -> list[dict[str, Any]]:
-    """List what is switched on; a page's file is a path from the top of the checkout."""
+    """List what is switched on and how mature it is; a page's file is a path from the top of the checkout."""
     context: NodeContext = request.app.state.node
     found = []
     for module in context.modules:
@@ -32,6 +33,7 @@ def modules(request: Request) -> list[dict[str, Any]]:
                 "title": manifest.title,
                 "summary": manifest.summary,
                 "maturity": manifest.maturity,
+                "open_rules": list(open_rules(manifest.rules)),
                 "pages": pages,
             }
         )

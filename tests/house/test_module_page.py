@@ -38,6 +38,18 @@ OWED = (
 
 # Rule -> a change of one block that breaks it, and the sentence that whoever did it reads.
 BROKEN = {
+    "starts": (
+        "modules/hydrant/inspections.py",
+        "until = context.clock.now() - timedelta",
+        "until = context.clock.past() - timedelta",
+        "job hydrant.retention: AttributeError",
+    ),
+    "works_without_parent": (
+        "modules/hydrant/routes.py",
+        "order_by(post.c.number)",
+        "order_by(post.c.nummer)",
+        "/modules/hydrant/api/hydrants answers 500",
+    ),
     "migrates": (
         "modules/hydrant/tables.py",
         '    Index("hydrant_inspection_at", "at"),\n',
@@ -162,6 +174,8 @@ async def test_it_has_earned_what_it_says(ward, built):
     assert [f"{rule}: {one}" for rule, wrong in found.items() for one in wrong] == []
     assert tuple(manifest.rules) == RULES
     assert [one for one in routes(ward.node.app) if one.guard == NOTHING] == []
+    codes = [*(kind.code for kind in ward.module.incident_kinds), *(one.indicator for one in ward.module.indicators)]
+    assert [code for code in codes if f"`{code}`" not in FILES["modules/hydrant/README.md"]] == []
 
 
 async def test_a_block_that_is_changed_wrongly_is_named(importable, tmp_path):

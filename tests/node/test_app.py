@@ -18,6 +18,7 @@ from node.clock import SystemClock
 from node.database import Database, migrate
 from node.folder import FolderError
 from node.histories import owners
+from node.maturity import RULES
 from node.role import Role
 from node.settings import ModulesSection, Settings, SettingsError
 from node.territory import Tier
@@ -184,6 +185,7 @@ async def test_a_module_is_listed_with_its_screens(district):
                 "title": "Mô-đun mẫu",
                 "summary": "Ghi chú của trung tâm; chỉ dùng trong phép thử.",
                 "maturity": "bronze",
+                "open_rules": list(RULES[5:]),
                 "pages": [
                     {
                         "title": "Ghi chú",

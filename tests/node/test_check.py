@@ -3,8 +3,10 @@
 import os
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.node.conftest import TERRITORY
+from node.cli import app
+from tests.node.conftest import MODULES, TERRITORY, write_settings
 from tests.node.test_serve import found, join, node
 
 
@@ -41,6 +43,15 @@ def test_check_looks_at_modules_and_environment_also_where_the_node_is_wrong(fol
         ):
             assert wanted in done.stderr, (command, done.stderr)
         assert "LIENTHONG_CONFIG" not in done.stderr
+
+
+def test_modules_are_listed_with_what_is_still_to_do(folder, monkeypatch):
+    file = write_settings(folder, more='[modules]\nenabled = ["citizen"]\n')
+    said = CliRunner().invoke(app, ["modules", "--config", str(file)]).output
+    assert "on  citizen: Phản ánh hiện trường (gold; for ioc, oc, coc)\n    every rule of its manifest is done" in said
+    monkeypatch.setattr("node.commands.serve.MODULES", MODULES)
+    said = CliRunner().invoke(app, ["modules", "--config", str(file)]).output
+    assert "off sample: Mô-đun mẫu (bronze; for oc, coc)\n    still to do: works_without_parent, jobs_bounded" in said
 
 
 @pytest.mark.timeout(120)
