@@ -66,7 +66,7 @@ check-long: setup-dev ## the three rigs in short, one after the other: virtual d
 drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock, a flood (some minutes)
 	@exec $(PY) -m pytest -m drill tests/e2e tests/node/intake $(ARGS)
 
-bench: setup-dev ## records taken in per second, beside what gRPC and the database can do at best (options: ARGS=--quick)
+bench: setup-dev ## how fast, how heavy: records, a report over three tiers, idle nodes, screens, each beside its limit (ARGS=--quick)
 	@GRPC_VERBOSITY=NONE exec $(PY) -m bench $(ARGS)
 
 lint: setup-dev ## style, types and import contracts
