@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from federation import tables
@@ -12,7 +12,7 @@ from federation.frame import StreamKey, from_us, to_us
 
 QUIET = timedelta(minutes=10)
 _alarm = tables.alarm
-_NEWEST = select(_alarm).order_by(_alarm.c.id.desc())
+_NEWEST = select(_alarm).order_by(_alarm.c.id.desc()).limit(bindparam("most"))
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +52,7 @@ def raise_alarm(
 
 def latest(session: Session, limit: int = 100) -> list[LinkAlarm]:
     """The newest alarms first."""
-    rows = session.connection().execute(_NEWEST.limit(limit))
+    rows = session.connection().execute(_NEWEST, {"most": limit})
     return [LinkAlarm(from_us(row.at_us), row.code, row.peer, row.origin, row.detail) for row in rows]
 
 

@@ -63,6 +63,9 @@ _LOAD = select(*_COLUMNS).where(
     _stream.c.lane == bindparam("lane"),
     _stream.c.audience == bindparam("audience"),
 )
+_NEW = insert(_stream).returning(_stream.c.id)
+_FIRST_OF_ORIGIN = select(_stream.c.id).where(_stream.c.origin == bindparam("origin")).order_by(_stream.c.id).limit(1)
+_NUMBER = update(_stream).where(_stream.c.id == bindparam("stream_id")).values(origin_no=bindparam("new_origin_no"))
 _SAVE = (
     update(_stream)
     .where(_stream.c.id == bindparam("stream_id"))
@@ -74,7 +77,7 @@ _FIND = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count).where(
     _frame.c.epoch == bindparam("epoch"),
     _frame.c.frame_no == bindparam("frame_no"),
 )
-_INSERT = insert(_frame)
+_INSERT, _BEGIN_EPOCH = insert(_frame), insert(_epoch)
 _REGISTER = f"INSERT INTO {_record.name} (rid, origin_no, stream_id, pos, position) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own table
 _KNOWN_EPOCH = (
     select(_epoch.c.first_pos)
@@ -107,10 +110,9 @@ def load_or_create(connection: Connection, key: StreamKey) -> Chain:
         return chain
     values = {"origin": key.origin, "lane": key.lane, "audience": key.audience, "origin_no": 0, "epoch": b""}
     numbers = {"frame_no": -1, "frame_hash": NO_HASH, "next_seq": 1, "head_pos": 0, "head_count": 0}
-    number = connection.execute(insert(_stream).values(values | numbers).returning(_stream.c.id)).scalar_one()
-    first = select(_stream.c.id).where(_stream.c.origin == key.origin).order_by(_stream.c.id).limit(1)
-    origin_no = connection.execute(first).scalar_one()
-    connection.execute(update(_stream).where(_stream.c.id == number).values(origin_no=origin_no))
+    number = connection.execute(_NEW, values | numbers).scalar_one()
+    origin_no = connection.execute(_FIRST_OF_ORIGIN, {"origin": key.origin}).scalar_one()
+    connection.execute(_NUMBER, {"stream_id": number, "new_origin_no": origin_no})
     return Chain(number, key, origin_no, b"", -1, NO_HASH, 1, 0, 0)
 
 
@@ -135,16 +137,9 @@ def extend(connection: Connection, chain: Chain, frame: Frame, *, sender: str, a
     chain.count += header.count
     if header.genesis is not None:
         before = header.genesis
-        connection.execute(
-            insert(_epoch).values(
-                stream_id=chain.id,
-                first_pos=chain.pos,
-                epoch=header.epoch,
-                previous_epoch=before.epoch,
-                previous_frame_no=before.frame_no,
-                previous_hash=before.frame_hash,
-            )
-        )
+        begun = {"stream_id": chain.id, "first_pos": chain.pos, "epoch": header.epoch}
+        previous = {"epoch": before.epoch, "frame_no": before.frame_no, "hash": before.frame_hash}
+        connection.execute(_BEGIN_EPOCH, begun | {f"previous_{name}": value for name, value in previous.items()})
     chain.epoch, chain.frame_no, chain.frame_hash = header.epoch, header.frame_no, frame.hash
     chain.next_seq = header.first_seq + header.count
     values = {

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -48,6 +48,10 @@ _local, _pending, _record, _frame, _stream = (
     tables.frame,
     tables.stream,
 )
+# What waits in a lane, but for the streams that are held. Asked all the time, so both are built once.
+_FREE = (_pending.c.lane == bindparam("free_lane")) & _pending.c.audience.not_in(bindparam("held", expanding=True))
+_WAITING = select(_pending).where(_FREE).order_by(_pending.c.pos).limit(bindparam("most"))
+_TAKEN = delete(_pending).where(_FREE, _pending.c.pos <= bindparam("last_pos"))
 
 
 class Lane(StrEnum):
@@ -114,6 +118,9 @@ _TICK = (
 )
 
 
+_SEEN = update(_local).where(_local.c.id == 1, _local.c.hlc < bindparam("seen")).values(hlc=bindparam("seen"))
+
+
 def append(
     session: Session,
     *,
@@ -170,7 +177,7 @@ def _tick(connection: Connection, now: datetime) -> tuple[int, int]:
 def observe_hlc(connection: Connection, seen: int, now: datetime) -> None:
     """Move the hybrid clock past one that arrived, unless that one claims to be more than an hour ahead."""
     if seen < wall_hlc(now) + (3_600_000 << 16):
-        connection.execute(update(_local).where(_local.c.id == 1, _local.c.hlc < seen).values(hlc=seen))
+        connection.execute(_SEEN, {"seen": seen})
 
 
 def enclosure(session: Session, rid: UUID, origin: str | None = None) -> bytes:
@@ -259,22 +266,21 @@ class Sealer:
                 frames += self._seal(connection, lane, audience, list(records))
                 streams.add(StreamKey(self._signer.name, lane.value, audience))
             if waiting:
-                connection.execute(delete(_pending).where(free, _pending.c.pos <= waiting[-1].pos))
+                connection.execute(_TAKEN, free | {"last_pos": waiting[-1].pos})
                 more = more or len(waiting) == limit
         failpoint("sealer.before_commit")
         return Sealed(frames, frozenset(streams), more)
 
-    def _waiting(self, connection: Connection, free: ColumnElement[bool], limit: int) -> list[_Waiting]:
-        query = select(_pending).where(free).order_by(_pending.c.pos).limit(limit)
+    def _waiting(self, connection: Connection, free: dict[str, object], limit: int) -> list[_Waiting]:
         return [
             _Waiting(row.pos, row.lane, row.audience, bytes(row.rid), bytes(row.raw))
-            for row in connection.execute(query)
+            for row in connection.execute(_WAITING, free | {"most": limit})
         ]
 
-    def _free(self, lane: Lane) -> ColumnElement[bool]:
-        """What waits in a lane, but for the streams that are held."""
+    def _free(self, lane: Lane) -> dict[str, object]:
+        """What `_FREE` is told of a lane."""
         held = sorted(stream.audience for stream in tuple(self.held) if stream.lane == lane.value)
-        return (_pending.c.lane == lane.value) & _pending.c.audience.not_in(held)
+        return {"free_lane": lane.value, "held": held}
 
     def _seal(self, connection: Connection, lane: Lane, audience: str, records: Sequence[_Waiting]) -> int:
         head = chain.load_or_create(connection, StreamKey(self._signer.name, lane.value, audience))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -27,6 +27,7 @@ _pending, _fence, _quarantine, _cursor, _frame = (
     tables.cursor,
     tables.frame,
 )
+_FENCED = select(_fence.c.at_us).where(_fence.c.peer == bindparam("of_peer"), _fence.c.lifted_at_us.is_(None)).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ def raise_fence(session: Session, removal: Removal, peer: str, detail: str) -> i
 
 def is_fenced(session: Session, peer: str) -> bool:
     """Whether a person has to decide before this node dials that neighbour again."""
-    query = select(_fence.c.at_us).where(_fence.c.peer == peer, _fence.c.lifted_at_us.is_(None)).limit(1)
-    return session.execute(query).first() is not None
+    return session.connection().execute(_FENCED, {"of_peer": peer}).first() is not None
 
 
 def fences(session: Session) -> list[tuple[str, datetime, str]]:

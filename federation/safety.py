@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, given_up, tables
@@ -26,6 +26,13 @@ from pki.registry import Registry
 LEAST_AGE = timedelta(days=30)
 MOST_BYTES = 8 * 1024 * 1024
 _safe, _frame, _stream, _cursor, _parked = tables.safe, tables.frame, tables.stream, tables.cursor, tables.parked
+_SAFE_UPTO = (
+    select(_frame.c.epoch, _frame.c.frame_no)
+    .join(_safe, (_safe.c.stream_id == _frame.c.stream_id) & (_safe.c.pos == _frame.c.pos))
+    .join(_stream, _stream.c.id == _frame.c.stream_id)
+    .where(_stream.c.origin == bindparam("of_origin"), _stream.c.lane == bindparam("of_lane"))
+    .where(_stream.c.audience == bindparam("of_audience"))
+)
 
 
 # what a receiver says -----------------------------------------------------------------------------------------------
@@ -59,15 +66,8 @@ def with_safe(connection: Connection, acks: Iterable[Ack]) -> list[Ack]:
     """Receipts that also say what is safe."""
     found = []
     for ack in acks:
-        stream = ack.stream
-        query = (
-            select(_frame.c.epoch, _frame.c.frame_no)
-            .join(_safe, (_safe.c.stream_id == _frame.c.stream_id) & (_safe.c.pos == _frame.c.pos))
-            .join(_stream, _stream.c.id == _frame.c.stream_id)
-            .where(_stream.c.origin == stream.origin, _stream.c.lane == stream.lane)
-            .where(_stream.c.audience == stream.audience)
-        )
-        row = connection.execute(query).one_or_none()
+        of = {"of_origin": ack.stream.origin, "of_lane": ack.stream.lane, "of_audience": ack.stream.audience}
+        row = connection.execute(_SAFE_UPTO, of).one_or_none()
         found.append(ack if row is None else replace(ack, safe_epoch=bytes(row.epoch), safe=row.frame_no))
     return found
 

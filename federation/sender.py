@@ -7,8 +7,9 @@ hello. The methods that take a session read or write through it; their caller ma
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select
+from sqlalchemy import Connection, Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
@@ -35,6 +36,10 @@ _FRAMES = (
     .order_by(_frame.c.pos)
     .limit(bindparam("most"))
 )
+_STREAMS = select(*(_stream.c[name] for name in ("id", "origin", "lane", "audience", "head_pos", "floor")))
+_TO_PARENT = _STREAMS.where(_stream.c.audience.in_((UP, PARENT))).order_by(_stream.c.id)
+_OWN = _STREAMS.where(_stream.c.audience == bindparam("of_audience"), _stream.c.origin == bindparam("of_origin"))
+_OWN = _OWN.order_by(_stream.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +171,8 @@ class Sender:
     def _ready(self, connection: Connection) -> list[_Ready]:
         """The streams that may go on."""
         registry, now_s = self._registry(), self._monotonic()
-        names = ("id", "origin", "lane", "audience", "head_pos", "floor")
-        columns = [_stream.c[name] for name in names]
         found = []
-        for row in connection.execute(select(*columns).where(self._audience(registry)).order_by(_stream.c.id)):
+        for row in connection.execute(*self._streams(registry)):
             key = StreamKey(row.origin, row.lane, row.audience)
             if may_travel(registry, key, sender=self._name, receiver=self._peer):
                 flow = self._flow(key)
@@ -177,11 +180,12 @@ class Sender:
                     found.append(_Ready(flow, row.id, row.head_pos, row.floor))
         return found
 
-    def _audience(self, registry: Registry) -> ColumnElement[bool]:
+    def _streams(self, registry: Registry) -> tuple[Select[tuple[Any, ...]], dict[str, str]]:
+        """The question for what may lead to this neighbour, and what it is told."""
         if registry.parent_of(self._name) == self._peer:
-            return _stream.c.audience.in_((UP, PARENT))
+            return _TO_PARENT, {}
         lead = bypass if is_past_parent(registry, self._name, self._peer) else down
-        return (_stream.c.audience == lead(self._peer)) & (_stream.c.origin == self._name)
+        return _OWN, {"of_audience": lead(self._peer), "of_origin": self._name}
 
     def _may_go_on(self, connection: Connection, flow: Flow, now_s: float) -> bool:
         if flow.blocked_until_s is not None:

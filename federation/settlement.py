@@ -20,6 +20,8 @@ from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
 _unsettled, _restore = tables.unsettled, tables.restore
+_PEERS = select(_unsettled.c.peer)
+_OPEN = select(_restore).where(_restore.c.outcome == "").order_by(_restore.c.id).limit(1)
 
 
 def neighbours(registry: Registry, name: str) -> list[str]:
@@ -46,13 +48,12 @@ def mark_restored(session: Session, peers: Iterable[str], now: datetime, reason:
 
 def unsettled(session: Session) -> frozenset[str]:
     """The neighbours whose hello is not complete since this node was restored."""
-    return frozenset(session.execute(select(_unsettled.c.peer)).scalars())
+    return frozenset(session.connection().execute(_PEERS).scalars())
 
 
 def open_restore(connection: Connection) -> Row[*tuple[Any, ...]] | None:
     """The restore whose outcome is not written yet."""
-    query = select(_restore).where(_restore.c.outcome == "").order_by(_restore.c.id).limit(1)
-    return connection.execute(query).one_or_none()
+    return connection.execute(_OPEN).one_or_none()
 
 
 def pass_over(session: Session, peer: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from federation import chain, tables
 from federation.alarm import about, raise_alarm
@@ -13,6 +13,13 @@ from federation.rights import ahead_code, may_travel, rollback_code
 from pki.registry import Registry
 
 _stream, _cursor = tables.stream, tables.cursor
+# Asked and written with every receipt, so they are built once.
+_MINE = (_cursor.c.peer == bindparam("of_peer")) & (_cursor.c.stream_id == bindparam("of_stream"))
+_REMEMBERED = select(_cursor.c.pos).where(_MINE)
+_WRITE = update(_cursor).where(_MINE).values(pos=bindparam("new_pos"), count=bindparam("new_count"))
+_WRITE_SAFE = (
+    update(_cursor).where(_MINE, _cursor.c.safe_pos < bindparam("new_safe")).values(safe_pos=bindparam("new_safe"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +120,17 @@ class Standing:
 
     def remembered(self, connection: Connection, stream_id: int) -> int:
         """The position up to which the neighbour last acknowledged a stream."""
-        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
-        return connection.execute(select(_cursor.c.pos).where(mine)).scalar_one_or_none() or 0
+        return connection.execute(_REMEMBERED, self._mine(stream_id)).scalar_one_or_none() or 0
+
+    def _mine(self, stream_id: int) -> dict[str, object]:
+        return {"of_peer": self.peer, "of_stream": stream_id}
 
     def write_safe(self, connection: Connection, stream_id: int, pos: int) -> None:
         """Remember that the neighbour says: up to there it is held elsewhere too."""
-        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id) & (_cursor.c.safe_pos < pos)
-        connection.execute(update(_cursor).where(mine).values(safe_pos=pos))
+        connection.execute(_WRITE_SAFE, self._mine(stream_id) | {"new_safe": pos})
 
     def write(self, connection: Connection, stream_id: int, pos: int, count: int) -> None:
         """Remember that position, and how many records lie before it."""
-        mine = (_cursor.c.peer == self.peer) & (_cursor.c.stream_id == stream_id)
-        if connection.execute(update(_cursor).where(mine).values(pos=pos, count=count)).rowcount == 0:
-            connection.execute(insert(_cursor).values(peer=self.peer, stream_id=stream_id, pos=pos, count=count))
+        if connection.execute(_WRITE, self._mine(stream_id) | {"new_pos": pos, "new_count": count}).rowcount == 0:
+            values = {"peer": self.peer, "stream_id": stream_id, "pos": pos, "count": count}
+            connection.execute(insert(_cursor), values)

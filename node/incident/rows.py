@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
     func,
     insert,
     select,
@@ -168,9 +169,14 @@ def value_of(row: RowMapping) -> Incident:
     return Incident(**plain, custody=custody, place=place)
 
 
+# Read and written with every news of an incident, so they are built once; an update sets the columns it is given.
+_FIND = select(incident).where(incident.c.id == bindparam("of_incident"))
+_SAVE = update(incident).where(incident.c.id == bindparam("of_incident"))
+
+
 def find(session: Session, incident_id: UUID) -> Incident | None:
     """The incident, if this centre knows it."""
-    row = session.execute(select(incident).where(incident.c.id == incident_id)).mappings().first()
+    row = session.connection().execute(_FIND, {"of_incident": incident_id}).mappings().first()
     return value_of(row) if row is not None else None
 
 
@@ -200,7 +206,7 @@ def has_own_number(session: Session, number: int) -> bool:
 
 def add(session: Session, value: Incident, thumbnail: bytes | None, own_number: int | None = None) -> None:
     """Keep a new incident."""
-    session.execute(insert(incident).values(row_of(value) | {"own_number": own_number}))
+    session.connection().execute(insert(incident), row_of(value) | {"own_number": own_number})
     if thumbnail:
         session.execute(insert(incident_thumbnail).values(incident_id=value.id, picture=thumbnail))
     _touch(session)
@@ -208,7 +214,7 @@ def add(session: Session, value: Incident, thumbnail: bytes | None, own_number: 
 
 def save(session: Session, value: Incident) -> None:
     """Keep a changed incident."""
-    session.execute(update(incident).where(incident.c.id == value.id).values(row_of(value)))
+    session.connection().execute(_SAVE, row_of(value) | {"of_incident": value.id})
     _touch(session)
 
 
@@ -221,7 +227,8 @@ def add_event(session: Session, incident_id: UUID, event: Event) -> None:
     """Write a line at the end of the timeline."""
     last = session.scalar(select(func.max(incident_event.c.number)).where(incident_event.c.incident_id == incident_id))
     values = {field.name: getattr(event, field.name) for field in fields(Event)}
-    session.execute(insert(incident_event).values(values | {"incident_id": incident_id, "number": (last or 0) + 1}))
+    rest = {"incident_id": incident_id, "number": (last or 0) + 1}
+    session.connection().execute(insert(incident_event), values | rest)
     _touch(session)
 
 
@@ -253,7 +260,7 @@ def add_proof(session: Session, incident_id: UUID, proof: Proof) -> None:
     )
     if session.scalar(known) is None:
         values = {field.name: getattr(proof, field.name) for field in fields(Proof)}
-        session.execute(insert(incident_proof).values(values | {"incident_id": incident_id}))
+        session.connection().execute(insert(incident_proof), values | {"incident_id": incident_id})
 
 
 def proofs(session: Session, incident_id: UUID) -> list[Proof]:
