@@ -60,7 +60,7 @@ def bind(address: str, key: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     try:
         found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-        opened = socket.socket(found[0], found[1])
+        opened = socket.socket(*found[:3])  # told that it is TCP, asyncio does not hold back what is small
     except OSError as error:
         raise PortError(f"{key}: {address} cannot be resolved ({error.strerror})") from error
     try:

@@ -1,6 +1,7 @@
 """The HTTP server of a node: it wakes rarely, answers with today's date, and ends when it is told, not a tick later."""
 
 import asyncio
+import socket
 
 import httpx
 from fastapi import FastAPI
@@ -41,3 +42,24 @@ def test_it_ends_when_it_is_told_however_rarely_it_wakes(monkeypatch):
     assert answer.status_code == 404
     assert answer.headers["date"].endswith("GMT")
     assert len(ticks) == 2  # one at the start, one that sees the end: nothing in between
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    """Without TCP_NODELAY every answer on a kept connection, and every push, is 40 ms late."""
+
+    async def look():
+        found = asyncio.get_running_loop().create_future()
+
+        async def answer(_reader, writer):
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        opened = serving.bind("127.0.0.1:0", "http.listen")
+        async with await asyncio.start_server(answer, sock=opened):
+            _, writer = await asyncio.open_connection(*opened.getsockname())
+            async with asyncio.timeout(30.0):
+                is_at_once = await found
+            writer.close()
+        return is_at_once
+
+    assert asyncio.run(look())
