@@ -26,6 +26,7 @@ FULL = [
     Case(CHILDREN, "postgresql", 4),
 ]
 QUICK = [Case(1, "sqlite", 100), Case(20, "sqlite", 5), Case(1, "postgresql", 50)]
+QUICK_CHILDREN = 40
 OUTAGES_S = (2.0, 20.0)
 PARTS = ("throughput", "reconnection", "idle", "journey", "screens")
 CENTRES = PARTS[2:]  # these need whole nodes
@@ -83,7 +84,8 @@ class Run:
             row = self.attempt(str(case), lambda case=case: throughput.measure(ready, case, root))
             self.found["throughput"] += [row] if row else []
             ready.end_all()
-        children, outages = (40, OUTAGES_S[:1]) if options.quick else (CHILDREN, OUTAGES_S)
+        children = QUICK_CHILDREN if options.quick else CHILDREN
+        outages = OUTAGES_S[:1] if options.quick else OUTAGES_S
         for down_s in outages if self.wants("reconnection") else ():
             what = f"{children} children, parent away {down_s:.0f} s"
             row = self.attempt(what, lambda down_s=down_s: reconnection.measure(ready, children, down_s))
@@ -93,13 +95,13 @@ class Run:
     async def whole_nodes(self) -> None:
         """Everything about three centres with their data, links and screens."""
         quick = self.options.quick
-        size = journey.Size(6, 3000, 30, 40) if quick else journey.Size(30, 20_000, 200, 300)
+        size = journey.Size(5, 3000, 30, 40) if quick else journey.Size(30, 20_000, 200, 300)
         async with centres(self.folder / "centres") as made:
             note("  commune, district and province are up")
             parts = {
-                "idle": lambda: idle.measure(made, *((3.0, 2.0) if quick else (30.0, 8.0))),
+                "idle": lambda: idle.measure(made, *((3.0, 1.0) if quick else (30.0, 8.0))),
                 "journey": lambda: journey.measure(made, size, self.folder),
-                "screens": lambda: screens.measure(made, *(((1, 10), 3.0, 1) if quick else ((1, 20, 50), 6.0, 3))),
+                "screens": lambda: screens.measure(made, *(((1, 10), 2.0, 1) if quick else ((1, 20, 50), 6.0, 3))),
             }
             for part, measure in parts.items():
                 if self.wants(part):
@@ -119,15 +121,16 @@ def measure_all(run: Run) -> None:
     if run.wants("throughput") or run.wants("reconnection"):
         folder = run.folder / "hop"
         folder.mkdir()
+        children = QUICK_CHILDREN if run.options.quick else CHILDREN
         wants_postgresql = run.options.database != "sqlite" and run.wants("throughput")
         try:
-            with stage(folder, with_postgresql=wants_postgresql) as ready:
+            with stage(folder, children=children, with_postgresql=wants_postgresql) as ready:
                 run.one_hop(ready)
         except NoPostgresql as reason:
             note(f"without PostgreSQL: {reason}")
             shutil.rmtree(folder)
             folder.mkdir()
-            with stage(folder, with_postgresql=False) as ready:
+            with stage(folder, children=children, with_postgresql=False) as ready:
                 run.one_hop(ready)
     if any(run.wants(part) for part in CENTRES):
         try:

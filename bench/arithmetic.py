@@ -30,7 +30,9 @@ def core_percent(cpu_s: float, seconds: float) -> float:
 
 def ratio(ours: float | None, limit: float | None) -> float | None:
     """Ours to the limit; None where either was not measured or the limit is nothing."""
-    return None if ours is None or not limit else round(ours / limit, 2)
+    if ours is None or not limit:
+        return None
+    return float(f"{ours / limit:.2g}") if ours < limit / 10 else round(ours / limit, 2)
 
 
 def per_client(with_clients: float, without: float, clients: int) -> float:

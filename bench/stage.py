@@ -87,10 +87,10 @@ def child_code(number: int) -> str:
 
 
 @contextlib.contextmanager
-def stage(folder: Path, *, with_postgresql: bool) -> Iterator[Stage]:
+def stage(folder: Path, *, children: int, with_postgresql: bool) -> Iterator[Stage]:
     """Enrol everybody, and start a database server if it is wanted."""
     federation = small_federation(folder, centres=[(PARENT, "IOC", "ioc", None)])
-    federation.join_many([(child_code(number), f"COC {number}", "coc", PARENT) for number in range(CHILDREN)])
+    federation.join_many([(child_code(number), f"COC {number}", "coc", PARENT) for number in range(children)])
     federation.registry_file(PARENT)
     server = Postgresql(durable=True) if with_postgresql else None
     ready = Stage(folder, federation, server)

@@ -41,3 +41,4 @@ def test_a_client_costs_what_it_adds_and_never_less_than_nothing():
 
 def test_a_ratio_is_ours_to_the_limit():
     assert ratio(30.0, 120.0) == 0.25
+    assert ratio(1407.0, 378200.0) == 0.0037  # a small one is not nothing
