@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    bindparam,
     insert,
     select,
 )
@@ -79,14 +80,20 @@ class Stated:
         return self.signed_at > limit or self.statement.period.end > limit
 
 
+# Asked and written for every state that arrives, so they are built once.
+_KNOWN = select(figure_state.c.rid).where(
+    figure_state.c.rid == bindparam("of_rid"), figure_state.c.position == bindparam("of_position")
+)
+_INSERT = insert(figure_state)
+
+
 def keep(session: Session, found: Iterable[Stated]) -> int:
     """Keep states; one that is kept already changes nothing. How many were new."""
-    new = 0
+    new, connection = 0, session.connection()
     for position, one in enumerate(found):
-        same = (figure_state.c.rid == one.rid) & (figure_state.c.position == position)
-        if session.scalar(select(figure_state.c.rid).where(same)) is not None:
+        if connection.execute(_KNOWN, {"of_rid": one.rid, "of_position": position}).first() is not None:
             continue
-        session.execute(insert(figure_state).values(_row(one, position)))
+        connection.execute(_INSERT, _row(one, position))
         new += 1
     if new:
         session.info.setdefault("touched", set()).add(TOPIC)
