@@ -176,9 +176,9 @@ class Eager(SystemClock):
 
 
 class NoJitter(Backoff):
-    def next_s(self) -> float:
+    def next_s(self, *, is_cheap: bool = False) -> float:
         ceiling_s = self._ceiling_s
-        super().next_s()
+        super().next_s(is_cheap=is_cheap)
         return ceiling_s
 
 
