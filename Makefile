@@ -64,7 +64,7 @@ check-long: setup-dev ## the three rigs in short, one after the other: virtual d
 	@$(MAKE) --no-print-directory chaos CYCLES=4 SEED=3
 
 drills: setup-dev ## rehearsals on real processes: restore, clone, roll-back, full disk, wrong clock, a flood (some minutes)
-	@exec $(PY) -m pytest -m drill tests/e2e tests/node/intake $(ARGS)
+	@exec $(PY) -m pytest -m drill tests $(ARGS)
 
 bench: setup-dev ## how fast, how heavy: records, a report over three tiers, idle nodes, screens, each beside its limit (ARGS=--quick)
 	@GRPC_VERBOSITY=NONE exec $(PY) -m bench $(ARGS)
