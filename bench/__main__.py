@@ -95,7 +95,7 @@ class Run:
     async def whole_nodes(self) -> None:
         """Everything about three centres with their data, links and screens."""
         quick = self.options.quick
-        size = journey.Size(5, 3000, 30, 40) if quick else journey.Size(30, 20_000, 200, 300)
+        size = journey.Size(5, 3000, 30, 40) if quick else journey.Size(30, 40_000, 200, 300)
         async with centres(self.folder / "centres") as made:
             note("  commune, district and province are up")
             parts = {

@@ -25,7 +25,7 @@ def as_ms(seconds: float | None) -> float | None:
 
 def core_percent(cpu_s: float, seconds: float) -> float:
     """Processor time as a share of one core."""
-    return round(100 * cpu_s / seconds, 2) if seconds > 0 else 0.0
+    return round(100 * cpu_s / seconds, 3) if seconds > 0 else 0.0
 
 
 def ratio(ours: float | None, limit: float | None) -> float | None:
@@ -37,4 +37,4 @@ def ratio(ours: float | None, limit: float | None) -> float | None:
 
 def per_client(with_clients: float, without: float, clients: int) -> float:
     """What each client adds; noise may make it less than nothing, which is shown as nothing."""
-    return round(max(0.0, with_clients - without) / clients, 3)
+    return round(max(0.0, with_clients - without) / clients, 4)

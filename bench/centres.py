@@ -35,7 +35,7 @@ from node.settings import Settings
 PROVINCE, DISTRICT, COMMUNE = "75", "731", "26374"
 TIERS = {"commune": COMMUNE, "district": DISTRICT, "province": PROVINCE}
 LIMIT_S = 60.0
-_AGAIN_S = 0.05
+_AGAIN_S = 0.1
 _CHUNK = 1000
 _BUCKET_S = 60
 _FIGURE = "incident.open"
