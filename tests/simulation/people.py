@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -10,13 +11,20 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from federation import tables
+from federation.awaited import standing
 from federation.frame import StreamKey, parse_frame
 from federation.ledger import UP, Lane, append, down
 from federation.removal import wait_again
 from federation.storage import touch
 from node.errors import NodeError
+from node.figures import catalogue
+from node.figures.period import Period, between, last_closed
+from node.figures.reading import Asked
 from node.incident import listing, rows, steps, view
 from node.incident.act import open_incident, perform, timeline
+from node.incident.attachment import attachment_of
+from node.incident.erase import PICTURES, erase
+from node.incident.readings import SOURCES
 from node.incident.value import IncidentKind, Place, Severity, Status
 from tests.simulation import tree
 from tests.simulation.centre import FIGURE, POISON, Post
@@ -27,6 +35,8 @@ FLOOD = IncidentKind("citizen.flood", "Ngập lụt", Severity.HIGH)
 LITTER = IncidentKind("citizen.litter", "Rác thải")
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 40 + b"\xff\xd9"
 _RECENT = 12
+_HOUR_S = 3600
+_CATALOGUE = catalogue.load()
 _SEARCHES = (
     listing.Filter(is_open=True),
     listing.Filter(is_open=False, text="nước dâng"),
@@ -119,6 +129,7 @@ class People:
         """Report an incident; most are grave enough to rise by rule."""
         kind, severity = (FLOOD, Severity.CRITICAL) if self.chance.random() < 0.7 else (LITTER, Severity.NORMAL)
         picture = JPEG if self.chance.random() < 0.3 else None
+        original = (attachment_of(self.chance.randbytes(600), "image/jpeg"),) if picture else ()
 
         def step(session: Session, mark: str) -> None:
             open_incident(
@@ -135,9 +146,25 @@ class People:
                 actor="Người dân",
                 now=self.post.start.clock.now(),
                 random=self.chance.randbytes,
+                attachments=original,
             )
 
         await self.call("open", step)
+
+    async def erase(self) -> None:
+        """Take the pictures out of one of the centre's own incidents, as their time does."""
+        own = select(rows.incident.c.id).where(rows.incident.c.origin == self.post.name)
+        newest = own.order_by(rows.incident.c.opened_at.desc(), rows.incident.c.id).limit(_RECENT)
+        found = self.post.start.database.read(lambda session: session.scalars(newest).all())
+        if not found:
+            return
+        which = self.chance.choice(found)
+
+        def step(session: Session, mark: str) -> None:
+            now = self.post.start.clock.now()
+            erase(session, self.post.centre, which, PICTURES, note=mark, actor="Cán bộ", now=now)
+
+        await self.call(PICTURES, step)
 
     async def act(self) -> None:
         """Do one of the things that the screen offers for one of the newer incidents, and now and then what not."""
@@ -145,6 +172,9 @@ class People:
             return
         if self.chance.random() < 0.1:
             self.post.start.database.read(self._look)
+        if self.chance.random() < 0.04:
+            await self.erase()
+            return
         found = self.post.start.database.read(self._choose)
         if found is None:
             return
@@ -180,6 +210,19 @@ class People:
             [view.proof_view(proof, look) for proof in rows.proofs(session, one.id)]
             view.actions_view(steps.possible(one, post.name, post.centre.parent), lambda who: True)
             rows.thumbnail(session, one.id)
+            if one.origin == post.name:
+                above = standing(session, one.content_rid, name=post.name, registry=look.registry)
+                view.receipts_view(above, look)
+        self._count(session)
+
+    def _count(self, session: Session) -> None:
+        """What the figures of the last hours are made of."""
+        last = last_closed(self.post.start.clock.now(), _HOUR_S)
+        periods = tuple(between(Period.of(last.begin - timedelta(hours=5), _HOUR_S), last))
+        for source in SOURCES:
+            definition = _CATALOGUE.find(source.indicator, 1)
+            asked = Asked(centre=self.post.name, periods=periods, definition=definition)
+            assert all(reading.at.tzinfo for reading in source.read(session, asked))
 
     def _choose(self, session: Session) -> Any:
         table, number = rows.incident, self.chance.random()
