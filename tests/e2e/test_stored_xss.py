@@ -57,6 +57,7 @@ PAYLOADS = [
     "\u202e<img src=x onerror=alert(1)>\u0000\ufeff",
 ]
 SCREENS = ("", "incidents", "figures", "citizen", "health")
+GUESTS = ("khach-mot", "khach-hai")
 BLOCKED = re.compile(r"Content Security Policy|Refused to")
 
 
@@ -65,6 +66,8 @@ def centre(tmp_path):
     made = Centre(tmp_path)
     made.account("quantri", "admin", OWN, name=PAYLOADS[4])
     made.account("truc", "operator", OWN, name=PAYLOADS[0])
+    for guest in GUESTS:
+        made.account(guest, "operator", OWN, name=PAYLOADS[1])
     yield made.start()
     made.stop()
 
@@ -97,7 +100,7 @@ def traces(centre, admin):
     """Hostile text in places of its own: the name of a browser, a name that nobody has, an address that is refused."""
     for number, payload in enumerate(PAYLOADS):
         agent = payload.encode("ascii", "ignore").replace(b"\0", b"")
-        given = {"username": "truc", "password": OWN}
+        given = {"username": GUESTS[number % 2], "password": OWN}  # one account may sign in thirty times a minute
         httpx.post(f"{centre.url}/api/v1/session", json=given, headers={"user-agent": agent}, timeout=30)
         if number % 8 == 0:
             operator = httpx.Client(base_url=centre.url)
