@@ -12,14 +12,8 @@ from node.incident import rows, tell, wire
 from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
 from node.incident.erase import clear, is_erasure
-from node.incident.pages import Ear, Page, event_of, proof_of, proves_offer, unfold
-from node.incident.value import (
-    Custody,
-    CustodyState,
-    Event,
-    Incident,
-    Status,
-)
+from node.incident.pages import Ear, Page, event_of, proof_of, proves_offer, says_nothing_new, unfold
+from node.incident.value import Custody, CustodyState, Event, Incident, Status
 from node.incident.view import centre_title
 from node.incident.wire import News
 
@@ -33,6 +27,9 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     news = wire.decode(inbound.payload)
     pages = unfold(inbound, news, ear, is_from_below=is_from_below)
     incident = rows.find(session, news.incident_id)
+    if incident is not None and _is_told(session, inbound, pages):
+        rows.add_proof(session, incident.id, proof_of(pages[-1], ear))
+        return
     _check_turn(session, incident, inbound, news, is_from_below=is_from_below)
     for page in pages:
         incident = _apply(session, incident, page, ear, is_from_below=is_from_below)
@@ -114,6 +111,14 @@ def _check_turn(
         session, news.incident_id, inbound.origin, inbound.created_at, news.serial
     ):
         raise Unacceptable("OLD_MESSAGE", f"message {news.serial} about an incident, after {heard}")
+
+
+def _is_told(session: Session, inbound: Inbound, pages: list[Page]) -> bool:
+    """Whether a neighbour, put back to a copy of a life that was given up, passes on anew what was verified here."""
+    news = pages[-1].news
+    if rows.is_news(session, news.incident_id, inbound.origin, inbound.created_at, news.serial):
+        return False
+    return says_nothing_new(pages, {proof.rid for proof in rows.proofs(session, news.incident_id)})
 
 
 def _apply(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from federation.frame import FrameInvalid, open_enclosure
 from federation.receiver import Inbound, Unacceptable
@@ -64,6 +65,14 @@ def _bad_origin(error: FrameInvalid, inbound: Inbound, ear: Ear) -> Unacceptable
     named = f"{entry.title} ({entry.code}, {entry.name})" if entry else f"unreadable origin, from {inbound.sender}"
     reason = f"{error.reason}: {named}"
     return Unacceptable("BAD_ORIGIN_SIG", reason, origin=entry.name if entry else inbound.sender)
+
+
+def says_nothing_new(pages: list[Page], known: set[UUID]) -> bool:
+    """Whether the neighbour adds nothing of its own and each record that it passes on was verified before."""
+    *inner, outer = pages
+    said = outer.news
+    is_bare = said.step is None and said.claim is None and said.content is None and said.answer is None
+    return is_bare and bool(inner) and all(page.record.rid in known for page in inner)
 
 
 def proof_of(page: Page, ear: Ear) -> Proof:
