@@ -89,7 +89,8 @@ def hear_answer(
 def told(custody: Custody | None, *, me: str, holder: str, offered_to: str | None, term: int, now: datetime) -> Custody:
     """What a bystander sees after it was told who holds; never changes what this centre answers for or is offered."""
     if custody is not None:
-        is_mine = custody.is_responsible(me) or custody.offered_to == me
+        is_open_here = custody.state is CustodyState.OFFERED and custody.offered_to == me
+        is_mine = custody.is_responsible(me) or is_open_here
         is_known = (term, offered_to is not None) <= (custody.term, custody.offered_to is not None)
         if is_mine or is_known or holder == me:
             return custody

@@ -290,6 +290,29 @@ def test_what_is_passed_on_once_more_from_a_life_that_was_given_up_is_not_parked
     assert {post.find(one.id).status for post in tree.posts.values()} == {Status.RECEIVED}
 
 
+def test_who_declined_an_offer_that_it_never_heard_follows_what_the_giver_says_next(tree, copy):
+    """The district's offer was lost with its disk, but not its word of it to the commune; then it asks the offer back."""
+    one = tree.commune.open_flood()
+    tree.carry()
+    back_up(tree.district, copy)
+    tree.commune.escalate(one.id)
+    tree.line("26374").carry()
+    tree.district.act(one.id, "accept")
+    tree.later(seconds=1)
+    tree.district.escalate(one.id)
+    tree.line("26374").carry()
+    tree.later(seconds=1)
+    restore(tree.district, copy)
+    meet(tree, tree.district)
+    tree.district.act(one.id, "withdraw")
+    tree.carry()
+    tree.later(seconds=1)
+    tree.district.act(one.id, "note", note="tiếp tục")
+    tree.carry()
+    views = [post.find(one.id).custody for post in tree.posts.values()]
+    assert {(view.holder, view.offered_to, view.term) for view in views} == {(tree.district.name, None, 4)}
+
+
 @pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
