@@ -291,7 +291,7 @@ def test_what_is_passed_on_once_more_from_a_life_that_was_given_up_is_not_parked
 
 
 def test_who_declined_an_offer_that_it_never_heard_follows_what_the_giver_says_next(tree, copy):
-    """The district's offer was lost with its disk, but not its word of it to the commune; then it asks the offer back."""
+    """The district's offer was lost with its disk, but not its word of it below; then it asks the offer back."""
     one = tree.commune.open_flood()
     tree.carry()
     back_up(tree.district, copy)
