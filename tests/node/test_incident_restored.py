@@ -448,5 +448,7 @@ SHORT = settings(max_examples=10, stateful_step_count=25, deadline=None, phases=
 Restores.TestCase.settings = settings(SHORT, derandomize=True)
 LongRestores.TestCase.settings = settings(SHORT, max_examples=200, phases=(Phase.generate,), print_blob=True)
 TestRestores = Restores.TestCase
-_OPEN = pytest.mark.xfail(reason="in a rare life one view stays a term behind; not understood: see the protocol's end")
+_OPEN = pytest.mark.xfail(
+    strict=False, reason="in a rare life one view stays a term behind; not understood: see the protocol's end"
+)
 TestLongRestores = pytest.mark.drill(pytest.mark.timeout(900)(_OPEN(LongRestores.TestCase)))
