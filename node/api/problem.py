@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.websockets import WebSocket
 
 from node.api.wording import REFUSALS, faults
 from node.errors import Invalid, NodeError
@@ -66,13 +65,10 @@ def respond(error: NodeError, headers: Mapping[str, str] | None = None) -> JSONR
     return JSONResponse(error.problem(), error.status, headers, "application/problem+json")
 
 
-async def _node_error(connection: HTTPConnection, error: Exception) -> JSONResponse:
+async def _node_error(_connection: HTTPConnection, error: Exception) -> JSONResponse:
     if not isinstance(error, NodeError):
         raise error
-    response = respond(error, {"Retry-After": "30"} if error.status in _LATER else None)
-    if isinstance(connection, WebSocket):
-        await connection.send_denial_response(response)
-    return response
+    return respond(error, {"Retry-After": "30"} if error.status in _LATER else None)
 
 
 async def _validation_error(_request: Request, error: Exception) -> JSONResponse:

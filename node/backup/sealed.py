@@ -166,7 +166,7 @@ class Unsealing:
                 return self._aead.decrypt(_nonce(self._number, is_last=is_last), sealed, self._said), is_last
             except InvalidTag:
                 continue
-        reason = "the key does not open it" if self._number == 0 else f"piece {self._number} was changed"
+        reason = f"piece {self._number} was changed" + (", or the key is another one" if self._number == 0 else "")
         raise BackupError(f"the backup cannot be opened: {reason}")
 
 

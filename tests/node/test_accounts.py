@@ -208,3 +208,13 @@ def test_a_name_holds_no_signs_that_turn_a_line_around(centre):
     admin = centre.signed_in(Role.ADMIN)
     made = admin.post("/api/v1/accounts", json={**NEW, "display_name": " Lê\u202e Hoa\x1b[31m\n "}).json()
     assert made["display_name"] == "Lê Hoa[31m"
+
+
+def test_an_administrator_has_no_limit_that_would_only_look_like_one(centre):
+    admin = centre.signed_in(Role.ADMIN)
+    body = {"username": "gioihan", "role": "admin", "display_name": "Quản trị", "area_code": "26374"}
+    assert admin.post("/api/v1/accounts", json=body).status_code == 422
+    made = admin.post("/api/v1/accounts", json=body | {"role": "operator"})
+    assert made.status_code == 201, made.text
+    raised = {"role": "admin", "display_name": "Quản trị", "area_code": "26374"}
+    assert admin.put("/api/v1/accounts/gioihan/scope", json=raised).status_code == 422
