@@ -24,6 +24,7 @@ class Job:
     name: str
     period_s: float
     step: "Callable[[Session, NodeContext], object]"
+    title: str = ""  # what it does, for the people who look after the node
 
 
 @dataclass(frozen=True, slots=True)

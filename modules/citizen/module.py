@@ -23,9 +23,24 @@ MODULE = Module(
         ),
     ),
     jobs=(
-        Job(name="citizen.retention", period_s=600.0, step=retention.erase_identities),
-        Job(name="citizen.retention.photos", period_s=600.0, step=retention.erase_photos),
-        Job(name="citizen.retention.texts", period_s=600.0, step=retention.erase_texts),
+        Job(
+            name="citizen.retention",
+            period_s=600.0,
+            step=retention.erase_identities,
+            title="Xóa danh tính người phản ánh khi hết hạn lưu",
+        ),
+        Job(
+            name="citizen.retention.photos",
+            period_s=600.0,
+            step=retention.erase_photos,
+            title="Xóa ảnh phản ánh khi hết hạn lưu",
+        ),
+        Job(
+            name="citizen.retention.texts",
+            period_s=600.0,
+            step=retention.erase_texts,
+            title="Xóa nội dung phản ánh khi hết hạn lưu",
+        ),
     ),
     settings=CitizenSettings,
     finds=reports.find_by_receipt,

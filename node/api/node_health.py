@@ -28,6 +28,11 @@ JOB_TITLES = {
     "figures": "Chốt và ký số liệu của kỳ",
     "proof": "Soát lại chuỗi dữ liệu đã lưu",
     "copies": "Đối chiếu bản sao với trung tâm lân cận",
+    "receipts": "Chờ xác nhận của cấp trên cho bản ghi khẩn",
+    "heads": "Báo lên cấp trên đã gửi đến đâu",
+    "forgetting": "Dọn dữ liệu cũ mà cấp trên đã giữ an toàn",
+    "restoration": "Theo dõi việc khôi phục",
+    "bulk": "Dọn và kiểm ảnh gốc đã lấy về",
 }
 
 
@@ -95,9 +100,8 @@ def health_view(context: NodeContext, read: Health) -> dict[str, Any]:
 
 
 def _job_title(context: NodeContext, name: str) -> str:
-    """A job of a module is named by the module."""
+    """What a job does, in words; a module says it of its own."""
     if name in JOB_TITLES:
         return JOB_TITLES[name]
-    owner = next((one.name for one in context.modules if name in {job.name for job in one.jobs}), None)
-    manifest = context.manifests.get(owner) if owner else None
-    return f"{manifest.title}: {name}" if manifest else name
+    own = next((job.title for module in context.modules for job in module.jobs if job.name == name), "")
+    return own or name

@@ -11,6 +11,9 @@ LIVE = "incident.read"
 def show(visitor: Json) -> None:
     """Say in one sentence that the picture is not for this account, then what is."""
     t = session.words()
+    if may_watch(visitor):
+        st.info(t("Tài khoản này không có quyền mở trang này."))
+        return
     st.info(t("Tài khoản này không xem được màn hình điều hành."))
     able = [words for permission, words in _able() if permission in _permissions(visitor)]
     if not able:
@@ -20,7 +23,7 @@ def show(visitor: Json) -> None:
     st.markdown(t("Vai trò này được:") + "\n" + "\n".join(f"- {words}" for words in able))
     st.caption(
         t(
-            "Thực hiện bằng lệnh trên máy chủ của trung tâm hoặc qua API. "
+            "Dùng các trang ở thanh trên cùng, bằng lệnh trên máy chủ của trung tâm hoặc qua API. "
             "Muốn xem sự cố, hãy dùng tài khoản cán bộ trực."
         )
     )
