@@ -60,7 +60,7 @@ class Life:
             for number in range(CLIENTS):
                 pair = (parent, child) if number == 0 else (child, parent)
                 group.create_task(self._client(number, net, *pair))
-        await drained(child, parent)
+        await drained(child, parent, 5.0 if wishes.plant else DRAINED_WITHIN_S)  # a planted bug may lose a wake-up
         await child.stop()
         await parent.stop()
 

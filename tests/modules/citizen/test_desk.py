@@ -98,7 +98,7 @@ def test_who_reported_is_told_for_a_reason_that_is_kept(centre, operator, sent):
 
 
 def test_an_administrator_does_not_learn_who_reported(centre, sent):
-    admin = centre.staff(Role.ADMIN)
+    admin = centre.staff(Role.ADMIN, area=None)
     assert admin.get(DESK).status_code == 403
     answer = admin.post(f"{DESK}/{sent['incident_id']}/identity", json={"reason": "quản trị hệ thống"})
     assert answer.status_code == 403
