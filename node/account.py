@@ -55,7 +55,6 @@ def add(
         raise Invalid("tên đăng nhập gồm 2-64 ký tự a-z, 0-9, dấu chấm, gạch", errors=[_field("username")])
     if session.execute(select(account.c.username).where(account.c.username == username)).first():
         raise Conflict(f"tên đăng nhập {username} đã có")
-    _whole_for_administrators(role, area_code)
     session.execute(
         insert(account).values(
             username=username,
@@ -120,14 +119,6 @@ def set_disabled(session: Session, username: str, *, disabled: bool, actor: str,
     return get(session, username)
 
 
-def _whole_for_administrators(role: Role, area_code: str | None) -> None:
-    """Whoever gives out accounts could give himself any area, so a limit would only look like one."""
-    if role is Role.ADMIN and area_code is not None:
-        raise Invalid(
-            "quản trị không giới hạn theo địa bàn: hãy để phạm vi là toàn địa bàn", errors=[_field("area_code")]
-        )
-
-
 def set_scope(
     session: Session,
     username: str,
@@ -140,7 +131,6 @@ def set_scope(
 ) -> Account:
     """Say anew what somebody may do, where, and how the name reads; sessions with the former rights end."""
     before = get(session, username)
-    _whole_for_administrators(role, area_code)
     if role is not Role.ADMIN:
         _keep_one_administrator(session, before)
     _set(session, username, role=role.value, area_code=area_code, display_name=_readable(display_name) or username)

@@ -156,7 +156,7 @@ def all_of(context: NodeContext) -> list[dict[str, Any]]:
 
 def add_account(context: NodeContext, body: NewAccount, actor: str, *, must_change: bool) -> dict[str, Any]:
     """Create an account; answers with the one-time password if the node made it."""
-    area_code = _area(context, body.area_code)
+    area_code = _area(context, body.role, body.area_code)
     given = body.password or password.one_time_password(context.random)
     hashed = password.hash_password(body.username, given, shortest=context.settings.accounts.shortest_password)
     now = context.clock.now()
@@ -203,7 +203,7 @@ def close_or_open(context: NodeContext, username: str, actor: str, *, disabled: 
 
 def scope(context: NodeContext, username: str, body: Scope, actor: str) -> dict[str, Any]:
     """Give another role, area or name."""
-    area_code, now = _area(context, body.area_code), context.clock.now()
+    area_code, now = _area(context, body.role, body.area_code), context.clock.now()
     return view(
         context.database.write(
             lambda session: account.set_scope(
@@ -241,7 +241,11 @@ def remove_factor(context: NodeContext, username: str, actor: str) -> dict[str, 
     return view(context.database.write(step))
 
 
-def _area(context: NodeContext, area_code: str | None) -> str | None:
+def _area(context: NodeContext, role: Role, area_code: str | None) -> str | None:
+    """The area as it is kept; an administrator could give himself any, so a limit would only look like one."""
+    if role is Role.ADMIN and area_code and area_code != context.centre.area_code:
+        problem = "quản trị không giới hạn theo địa bàn: hãy để phạm vi là toàn địa bàn"
+        raise Invalid(problem, errors=[{"field": "area_code", "message": problem}])
     on = context.territory.local_date(context.clock.now())
     if area_code and context.territory.area(area_code, on) is None:
         problem = f"không có đơn vị hành chính {area_code}"
