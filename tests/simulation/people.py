@@ -210,7 +210,7 @@ class People:
             [view.proof_view(proof, look) for proof in rows.proofs(session, one.id)]
             view.actions_view(steps.possible(one, post.name, post.centre.parent), lambda who: True)
             rows.thumbnail(session, one.id)
-            if one.origin == post.name:
+            if one.origin == post.name and one.content_rid is not None:
                 above = standing(session, one.content_rid, name=post.name, registry=look.registry)
                 view.receipts_view(above, look)
         self._count(session)
