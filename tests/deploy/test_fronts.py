@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.fakes.ports import free_port
+
 FRONT = Path(__file__).resolve().parents[2] / "deploy" / "front"
 NAME = "oc.example.vn"
 CLAIMS = {
@@ -33,12 +35,6 @@ CLAIMS = {
     "X-Lt-Proxy": "guess",
     "X_Lt_User": "admin",
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def certificate(folder):

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.fakes.authority import empty_federation
-from ui.streamlit_child import free_port
+from tests.fakes.ports import free_port
 
 TOP = Path(__file__).resolve().parents[2]
 CODE = "26374"

@@ -19,6 +19,7 @@ from node.clock import Clock, SystemClock
 from pki.gate import Gate
 from pki.keystore import Keystore
 from pki.registry import RegistryFile
+from tests.fakes.ports import free_port
 
 
 def program() -> str:
@@ -31,12 +32,6 @@ def program() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

@@ -15,7 +15,8 @@ from federation.nats_channel import connect, shut
 from federation.nats_counter import Counter
 from federation.v1.link_pb2 import Envelope, FrameDelivery
 from federation.v1.nats_pb2 import Parcel
-from tests.federation.nats_servers import ServedNatsLink, Server, free_port, served_link
+from tests.fakes.ports import free_port
+from tests.federation.nats_servers import ServedNatsLink, Server, served_link
 from tests.federation.nodes import until
 from tests.federation.test_link import Side
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from contextlib import closing
 
 import httpx
@@ -25,15 +24,10 @@ from node.territory import Tier
 from node.version import VERSION
 from pki.errors import KeystoreError
 from tests.fakes.authority import THREE_TIERS, small_federation
+from tests.fakes.ports import free_port
 from tests.node.conftest import MODULES, PACKAGE, PASSWORD, TOP, write_settings
 
 OWN = "http://127.0.0.1:8001"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Province:

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from node.cli import app
 from tests.fakes.authority import THREE_TIERS, small_federation
-from tests.simulation.test_over_grpc import free_port, settings_of
+from tests.fakes.ports import free_port
+from tests.simulation.test_over_grpc import settings_of
 
 
 def run(*words, status=0):

@@ -81,11 +81,13 @@ def test_an_acceptance_of_an_offer_that_was_never_made_takes_nothing(tree, spoil
     def raw(rid, origin):
         return tree.district.database.read(lambda session: enclosure(session, rid, origin))
 
+    real = raw(offered.offer_rid, tree.commune.name)
     proof = {
         "no proof": b"",
         "another's word": raw(known.content_rid, tree.commune.name),
-        "another offer": raw(offered.offer_rid, tree.commune.name),
-    }.get(spoilt) or (b"" if spoilt == "no proof" else raw(offered.offer_rid, tree.commune.name)[:-1] + b"\x00")
+        "another offer": real,
+        "altered": real[:-1] + bytes([real[-1] ^ 1]),
+    }[spoilt]
     news = wire.News(
         incident_id=one.id,
         serial=1,

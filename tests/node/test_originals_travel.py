@@ -17,9 +17,9 @@ from node.incident import rows
 from node.role import Role
 from node.settings import Settings
 from tests.fakes.authority import THREE_TIERS, small_federation
+from tests.fakes.ports import free_port
 from tests.modules.citizen.centre import JSON, TAM_PHUOC, form
 from tests.node.conftest import PASSWORD, write_settings
-from tests.node.test_app import free_port
 
 OWN = "http://127.0.0.1:8001"
 PATIENCE_S = 60

@@ -18,7 +18,8 @@ from node.incident.value import Place, Severity
 from node.local import listen_locally
 from node.serving import server
 from tests.fakes.authority import THREE_TIERS, small_federation
-from tests.simulation.test_over_grpc import FLOOD, find, free_port, settings_of, until
+from tests.fakes.ports import free_port
+from tests.simulation.test_over_grpc import FLOOD, find, settings_of, until
 
 COMMUNE, DISTRICT, PROVINCE = "26374", "731", "75"
 

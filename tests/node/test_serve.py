@@ -19,15 +19,10 @@ from websockets.sync.client import connect
 
 from node import local
 from node.cli import app
+from tests.fakes.ports import free_port
 from tests.node.conftest import PASSWORD, TERRITORY, TOP
 
 LIMIT_S = 60.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

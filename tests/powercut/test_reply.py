@@ -1,7 +1,6 @@
 """A real node under watch: the sync of what a citizen reported returns before the answer 201 leaves."""
 
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.fakes.authority import small_federation
+from tests.fakes.ports import free_port
 from tests.powercut import events, preload
 from tests.powercut.conftest import Built
 from tests.powercut.disk import Disk, Loss
@@ -35,9 +35,7 @@ def watched(compiler: Built, tmp_path_factory: pytest.TempPathFactory) -> Watche
     """A commune serves, takes one report, and is killed."""
     folder = tmp_path_factory.mktemp("reply")
     home = small_federation(folder, centres=TREE).home("26374")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     (home / "node.toml").write_text(
         '[node]\ntier = "coc"\ncode = "26374"\ntitle = "Phường Tam Phước"\nfolder = "."\n'
         f'[http]\nlisten = "{address}"\n[modules]\nenabled = ["citizen"]\n'

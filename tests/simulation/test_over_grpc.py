@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 
 import pytest
 
@@ -12,16 +11,11 @@ from node.incident.act import Desk, open_incident, perform, timeline
 from node.incident.value import IncidentKind, Place, Severity, Status
 from node.settings import Settings
 from tests.fakes.authority import THREE_TIERS, small_federation
+from tests.fakes.ports import free_port
 from tests.simulation.posts import JPEG, TERRITORY
 
 FLOOD = IncidentKind("citizen.flood", "Ngập lụt", Severity.HIGH)
 PATIENCE_S = 30
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def settings_of(federation, centre, ports):

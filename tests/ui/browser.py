@@ -13,8 +13,8 @@ import httpx
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.fakes.ports import free_port
 from ui.settings import HOUSE
-from ui.streamlit_child import free_port
 
 FLAGS = [
     "--no-sandbox",

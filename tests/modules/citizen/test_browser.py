@@ -1,7 +1,6 @@
 """The citizen's pages in a real browser: a phone of 320 pixels, no network, no script, denied sensors."""
 
 import re
-import socket
 import threading
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import uvicorn
 from playwright.sync_api import expect
 
 from modules.citizen.receipt import read_receipt
+from tests.fakes.ports import free_port
 from tests.modules.citizen import pictures
 from tests.modules.citizen.centre import BASE, CitizenCentre
 from tests.ui.browser import PATIENCE_MS, Watch, browser
@@ -32,9 +32,7 @@ class Served:
 
     def __init__(self, centre):
         self.centre = centre
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         config = uvicorn.Config(centre.app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

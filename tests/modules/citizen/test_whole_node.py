@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import threading
 
 import httpx
@@ -14,6 +13,7 @@ from node.app import Node
 from node.catalog import CatalogError
 from node.settings import Settings
 from tests.fakes.authority import THREE_TIERS, small_federation
+from tests.fakes.ports import free_port
 from tests.modules.citizen import pictures
 from tests.modules.citizen.centre import BASE, JSON, PAGE, TERRITORY, form
 
@@ -46,9 +46,7 @@ def commune(tmp_path):
 @pytest.fixture
 def served(commune):
     node = commune()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(node.app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

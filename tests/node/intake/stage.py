@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,18 +11,13 @@ from pathlib import Path
 import httpx
 
 from tests.fakes.authority import THREE_TIERS, small_federation
+from tests.fakes.ports import free_port
 
 TOP = Path(__file__).resolve().parents[3]
 TERRITORY = TOP / "deploy" / "dongnai" / "territory.toml"
 REPORTS = "/modules/citizen/api/reports"
 JSON = {"accept": "application/json"}
 LIMIT_S = 60.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Part:
