@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from bench.parent import HISTORY, KIND
 from federation import tables
 from federation.delivery import Delivery, ParentAddress
 from federation.ledger import UP, Lane, Sealer, append
-from federation.v1 import link_pb2 as wire
 from node.clock import SystemClock
 from node.database import Database, migrate
 from pki.keystore import Keystore
@@ -101,21 +99,6 @@ class Child:
         self.database.close()
 
 
-def export(children: list[Child], file: Path) -> int:
-    """The messages that the children will send, each as (number of the child, size, bytes); how many."""
-    count = 0
-    with file.open("wb") as out:
-        for number, child in enumerate(children):
-            stream = select(tables.stream.c.lane, tables.frame.c.raw).join_from(tables.frame, tables.stream)
-            rows = child.database.read(lambda session, query=stream: session.execute(query).all())
-            for lane, raw in rows:
-                frame = wire.FrameDelivery(frame=bytes(raw), origin=child.keystore.name, lane=lane, audience=UP)
-                message = wire.Envelope(frame=frame).SerializeToString()
-                out.write(struct.pack("<II", number, len(message)) + message)
-                count += 1
-    return count
-
-
 async def settle(children: list[Child], limit_s: float) -> None:
     """Say when every child has a receipt for everything, and when half of them had."""
     until_s = _clock.monotonic() + limit_s
@@ -153,8 +136,6 @@ async def obey(children: list[Child], order: dict[str, Any]) -> None:
             for child in children:
                 child.fill(order["frames"], order["records"], order["size"])
             answer(records=sum(child.made for child in children))
-        case "export":
-            answer(messages=export(children, Path(order["file"])))
         case "start":
             begun_s = _clock.monotonic()
             await asyncio.gather(*(child.start(ParentAddress(order["parent"])) for child in children))

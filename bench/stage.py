@@ -67,6 +67,15 @@ class Stage:
         said = actor.hear()
         return actor, said["port"], said["at_s"]
 
+    def senders(self, count: int, processes: int) -> list[Actor]:
+        """Start so many children without disks, spread over processes."""
+        codes = [child_code(number) for number in range(count)]
+        keys = [[self.keys(code) for code in codes[number::processes]] for number in range(processes)]
+        actors = [self.actor("-m", "bench.senders", keys=some) for some in keys]
+        for actor in actors:
+            actor.hear()
+        return actors
+
     def children(self, count: int, folder: Path, processes: int) -> list[Actor]:
         """Start so many children, spread over processes."""
         codes = [child_code(number) for number in range(count)]

@@ -38,7 +38,7 @@ def measure(stage: Stage, case: Case, baseline: Path | None = None) -> dict[str,
     folder = stage.new_folder()
     url = stage.new_url(case.database, folder)
     load = machine.load()
-    children, records = _filled(stage, case, folder)
+    children, records = _filled(stage, case)
     files = [str(folder / f"messages{number}") for number in range(len(children))]
     for actor, file in zip(children, files, strict=True):
         actor.ask(do="export", file=file)
@@ -65,9 +65,9 @@ def measure(stage: Stage, case: Case, baseline: Path | None = None) -> dict[str,
     )
 
 
-def _filled(stage: Stage, case: Case, folder: Path) -> tuple[list[Actor], int]:
-    """Children with signed frames on their disks, and how many records those hold."""
-    children = stage.children(case.children, folder, 1 if case.children == 1 else 2)
+def _filled(stage: Stage, case: Case) -> tuple[list[Actor], int]:
+    """Children with signed frames in memory, and how many records those hold."""
+    children = stage.senders(case.children, 1)
     made = ask_all(children, do="fill", frames=case.frames, records=RECORDS, size=PAYLOAD_BYTES)
     return children, sum(one["records"] for one in made)
 
@@ -75,7 +75,7 @@ def _filled(stage: Stage, case: Case, folder: Path) -> tuple[list[Actor], int]:
 def _before(stage: Stage, case: Case, root: Path) -> Rate:
     """The same with the parent of another source tree, and children of ours that nobody has heard yet."""
     folder = stage.new_folder()
-    children, records = _filled(stage, case, folder)
+    children, records = _filled(stage, case)
     found, _, _ = _ours(stage, case, stage.new_url(case.database, folder), children, records, root)
     for actor in children:
         actor.end()
@@ -87,11 +87,13 @@ def _ours(  # noqa: PLR0917 - whose records go where, and by which source tree
 ) -> tuple[Rate, list[int], float]:
     parent, port, _ = stage.parent(url, effects=case.effects, root=root)
     before_s = parent.cpu_s
-    begun = ask_all(children, do="start", parent=f"127.0.0.1:{port}")
+    begun = ask_all(children, do="offer", parent=f"127.0.0.1:{port}")
     done = parent.ask(records=records, limit_s=LIMIT_S)
     cpu_s, peak_mb = parent.cpu_s - before_s, parent.peak_mb
     if done["records"] != records:
         raise RuntimeError(f"{done['records']} of {records} records arrived within {LIMIT_S:.0f} s")
+    for actor in children:
+        actor.hear()  # every receipt was verified
     parent.end()
     seconds = done["at_s"] - min(one["at_s"] for one in begun)
     return rate(records, seconds, cpu_s), done["commits"], peak_mb
