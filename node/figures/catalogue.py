@@ -7,14 +7,15 @@ own whose codes begin with `own.`. A centre adds; it never redefines.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from node.figures import handwriting
 from node.figures.definition import Definition, Dimension, Expectation, pinned
+from node.figures.period import Grain
 from node.figures.state import StateError, StateType, read_decimal
+from node.figures.writing import EVIDENCE, Written, privacy_of, quality_of, thresholds_of
 from node.settings import SettingsError
 from node.territory import Tier
 
@@ -25,13 +26,14 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
 _TIERS = tuple(tier.value for tier in Tier)
 _DIRECTIONS = ("up", "down", "target", "info")
-_EVIDENCE = ("doc", "multi", "memory", "own")
 _ROLLUPS = ("add", "last", "min_max", "none")
 _SHOWS = {StateType.HIST: ("p50", "p90"), StateType.MINMAX: ("least", "most")}
 _NEEDED = ("code", "version", "valid_from", "issuer", "name_vi", "name_en", "explain_vi", "explain_en", "subject")
 _FIELDS = {*_NEEDED, "valid_to", "unit_vi", "unit_en", "decimals", "direction", "state", "edges", "show", "rollup"}
 _FIELDS |= {"dimensions", "expect", "official", "basis", "evidence", "catalogue_code"}
-_LONGEST, _MOST_DECIMALS, _MOST_EDGES, _LONGEST_DUE_S = 600, 6, 40, 400 * 86_400
+_FIELDS |= {"period", "entry", "approval", "target", "thresholds", "quality", "privacy"}
+_MOST_DECIMALS, _MOST_EDGES, _LONGEST_DUE_S = 6, 40, 400 * 86_400
+_ADDITIVE = frozenset({StateType.COUNT, StateType.SUM, StateType.STOCK})
 
 
 class DefinitionsError(SettingsError):
@@ -97,64 +99,13 @@ def _file(file: Path, issuer: str) -> list[tuple[str, Definition | None, list[st
 def _entry(where: str, entry: object, issuer: str) -> tuple[str, Definition | None, list[str]]:
     if not isinstance(entry, dict):
         return where, None, ["is no definition"]
-    read = _Reading(entry)
+    read = Written(entry)
     where = f"{where} ({entry.get('code', 'without a code')})"
     definition = _definition(read, issuer)
     return where, definition, read.problems
 
 
-@dataclass(slots=True)
-class _Reading:
-    """One entry being read; what is wrong with it is collected."""
-
-    entry: dict[str, Any]
-    problems: list[str] = field(default_factory=list)
-
-    def say(self, sentence: str) -> None:
-        self.problems.append(sentence)
-
-    def text(self, name: str, default: str = "") -> str:
-        value = self.entry.get(name, default)
-        if not isinstance(value, str) or len(value) > _LONGEST:
-            self.say(f"{name} must be a text of at most {_LONGEST} letters")
-            return default
-        return value.strip()
-
-    def choice(self, name: str, known: Iterable[str], default: str) -> str:
-        value = self.text(name, default)
-        if value not in known:
-            self.say(f"{name} is {value!r}; it must be one of {', '.join(known)}")
-        return value
-
-    def whole(self, name: str, least: int, most: int, default: str) -> int:
-        text = self.text(name, default)
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-            self.say(f"{name} must be a whole number from {least} to {most}")
-            return least
-        return int(text)
-
-    def day(self, name: str) -> date | None:
-        text = self.text(name)
-        try:
-            return date.fromisoformat(text) if text else None
-        except ValueError:
-            self.say(f"{name} is {text!r}, which is no date")
-            return None
-
-    def flag(self, name: str, default: str) -> bool:
-        return self.choice(name, ("true", "false"), default) == "true"
-
-    def part(self, name: str, allowed: set[str]) -> "_Reading":
-        value = self.entry.get(name, {})
-        if not isinstance(value, dict):
-            self.say(f"{name} must be a group of values")
-            value = {}
-        for stranger in sorted(value.keys() - allowed):
-            self.say(f"{name}.{stranger} is unknown")
-        return _Reading(value, self.problems)
-
-
-def _definition(read: _Reading, issuer: str) -> Definition:
+def _definition(read: Written, issuer: str) -> Definition:
     for name in sorted(read.entry.keys() - _FIELDS):
         read.say(f"{name} is unknown")
     for name in _NEEDED:
@@ -187,13 +138,20 @@ def _definition(read: _Reading, issuer: str) -> Definition:
         dimensions=_dimensions(read),
         expect=_expectation(read),
         official=read.flag("official", "false"),
-        evidence=read.choice("evidence", _EVIDENCE, "own"),
+        evidence=read.choice("evidence", EVIDENCE, "own"),
+        period=read.choice("period", tuple(Grain)[1:], Grain.DAY),
+        entry=read.flag("entry", "false"),
+        approval=read.flag("approval", "false"),
+        target=read.number("target"),
+        thresholds=thresholds_of(read),
+        quality=quality_of(read),
+        privacy=privacy_of(read),
     )
     _check(read, definition, issuer)
     return pinned(definition)
 
 
-def _check(read: _Reading, definition: Definition, issuer: str) -> None:
+def _check(read: Written, definition: Definition, issuer: str) -> None:
     if definition.code and not _CODE.fullmatch(definition.code):
         read.say("code must be small words joined by dots")
     if definition.issuer != issuer:
@@ -208,14 +166,30 @@ def _check(read: _Reading, definition: Definition, issuer: str) -> None:
     wanted = folds.get(definition.state, ("add", "add"))
     if (definition.area_rollup, definition.time_rollup) != wanted:
         read.say(f"a state of type {definition.state} folds by area: {wanted[0]}, time: {wanted[1]}")
+    _check_use(read, definition)
 
 
-def _state(read: _Reading) -> StateType:
+def _check_use(read: Written, definition: Definition) -> None:
+    """What is done with it must fit what it is."""
+    limits, privacy = definition.thresholds, definition.privacy
+    if limits is not None and definition.direction not in {"up", "down"}:
+        read.say("thresholds need a direction, up or down")
+    elif limits is not None and (definition.direction == "up") != limits.green.sign.startswith(">"):
+        read.say(f"direction is {definition.direction}, but green is {limits.green}")
+    if limits is not None and definition.state in _ADDITIVE and limits.min_coverage < 100:  # noqa: PLR2004 - per cent
+        read.say("what is added up has a light only when all have reported: min_coverage must be 100")
+    if bool(privacy.min_cell) and Grain(privacy.publish).order < definition.grain.order:
+        read.say("privacy.publish is shorter than the period for which it is stated")
+    if privacy.min_cell and definition.state in {StateType.EXTERNAL, StateType.MINMAX, StateType.STOCK}:
+        read.say(f"a state of type {definition.state} has no number of cases that min_cell could be held against")
+
+
+def _state(read: Written) -> StateType:
     word = read.choice("state", tuple(StateType), "")
     return StateType(word) if word in tuple(StateType) else StateType.COUNT
 
 
-def _edges(read: _Reading, state: StateType) -> tuple[Decimal, ...]:
+def _edges(read: Written, state: StateType) -> tuple[Decimal, ...]:
     written = read.entry.get("edges", [])
     if (state is StateType.HIST) != bool(written):
         read.say("edges belong to a hist, and a hist has edges")
@@ -229,14 +203,14 @@ def _edges(read: _Reading, state: StateType) -> tuple[Decimal, ...]:
     return edges
 
 
-def _dimensions(read: _Reading) -> tuple[Dimension, ...]:
+def _dimensions(read: Written) -> tuple[Dimension, ...]:
     written = read.entry.get("dimensions", [])
     if not isinstance(written, list):
         read.say("dimensions must be a list")
         return ()
     found = []
     for one in written:
-        part = _Reading(one if isinstance(one, dict) else {}, read.problems)
+        part = Written(one if isinstance(one, dict) else {}, read.problems)
         codes = part.entry.get("codes")
         if not isinstance(codes, list) or not codes or not all(_is_code(code) for code in codes):
             read.say("a dimension needs a closed list of codes, each with vi and en")
@@ -257,7 +231,7 @@ def _is_code(entry: object) -> bool:
     )
 
 
-def _expectation(read: _Reading) -> Expectation:
+def _expectation(read: Written) -> Expectation:
     part = read.part("expect", {"who", "due_s", "zero_is_significant"})
     who = part.entry.get("who", [])
     if not isinstance(who, list) or not who or not set(who) <= set(_TIERS):
@@ -271,12 +245,12 @@ def _expectation(read: _Reading) -> Expectation:
 
 
 def _spans(definitions: Iterable[Definition]) -> list[str]:
-    """Versions of one indicator that overlap in time: on a day it must be clear which one counts."""
+    """Versions of one indicator that overlap: a later one ends one without an end, and none begins before another."""
     problems = []
     last: dict[str, Definition] = {}
     for one in sorted(definitions, key=lambda definition: (definition.code, definition.version)):
         before = last.get(one.code)
-        if before is not None and (before.valid_to is None or one.valid_from < before.valid_to):
+        if before is not None and one.valid_from < (before.valid_to or before.valid_from + timedelta(days=1)):
             problems.append(f"{one.name} begins before {before.name} has ended")
         last[one.code] = one
     return problems

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from node.figures.period import Grain
 from node.figures.state import StateType, write_decimal
 
 _DOMAIN = b"lienthong.indicator.v1\x00"
@@ -34,6 +35,59 @@ class Dimension:
     def known(self) -> frozenset[str]:
         """The codes."""
         return frozenset(code for code, _, _ in self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """At least or at most so much."""
+
+    sign: str
+    value: Decimal
+
+    def holds(self, value: Decimal) -> bool:
+        """Whether a value lies on this side."""
+        match self.sign:
+            case ">=":
+                return value >= self.value
+            case "<=":
+                return value <= self.value
+            case ">":
+                return value > self.value
+        return value < self.value
+
+    def __str__(self) -> str:
+        """As it is written in a definition."""
+        return f"{self.sign} {write_decimal(self.value)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """When a figure is green and when red, with amber between; on whose authority; and from which coverage on."""
+
+    green: Bound
+    red: Bound
+    official: bool = False
+    basis: str = ""
+    evidence: str = "own"
+    min_coverage: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """What a value may be, and how many times the usual scatter it may lie from the median of the periods before."""
+
+    least: Decimal | None = None
+    most: Decimal | None = None
+    outlier: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """Below how many cases a number is not published, and the one length of period by which it is published at all."""
+
+    min_cell: int = 0
+    sensitive: bool = False
+    publish: str = Grain.DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +119,13 @@ class Definition:
     basis: str = ""
     evidence: str = "own"
     catalogue_code: str = ""
+    period: str = Grain.DAY
+    entry: bool = False  # people may type it
+    approval: bool = False  # provisional until every share is approved
+    target: Decimal | None = None
+    thresholds: Thresholds | None = None
+    quality: Quality = Quality()
+    privacy: Privacy = Privacy()
     hash: bytes = b""
 
     @property
@@ -77,9 +138,19 @@ class Definition:
         """How many counts a histogram has: one for each edge, and one for what is above."""
         return len(self.edges) + 1 if self.state is StateType.HIST else 0
 
+    @property
+    def grain(self) -> Grain:
+        """The length of the periods for which it is stated."""
+        return Grain(self.period)
+
     def is_valid(self, on: date) -> bool:
         """Whether it holds on that day."""
         return self.valid_from <= on and (self.valid_to is None or on < self.valid_to)
+
+
+# Fields that came after the first definitions were published: left out where they say nothing, so that hashes stay.
+_ADDED = ("period", "entry", "approval", "target", "thresholds", "quality", "privacy")
+_DEFAULTS = {one.name: one.default for one in fields(Definition)}
 
 
 def pinned(definition: Definition) -> Definition:
@@ -90,7 +161,8 @@ def pinned(definition: Definition) -> Definition:
 def canonical(definition: Definition) -> bytes:
     """The definition as JSON with sorted keys and nothing between them: what its hash is taken of."""
     facts = asdict(definition)
-    del facts["hash"]
+    for name in ("hash", *(name for name in _ADDED if getattr(definition, name) == _DEFAULTS[name])):
+        del facts[name]
     return json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
 
 

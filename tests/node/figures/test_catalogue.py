@@ -101,6 +101,34 @@ def test_the_hash_is_of_every_word(tmp_path):
         ("subject: test", "dimensions: [{name: a, vi: A, en: A, codes: []}]", "closed list"),
         ("name_en: One", "name_en: One\n    name_en: Two", "stands twice"),
         ("name_en: One", "name_en: &a One", "&a One"),
+        ("subject: test", "subject: test\n    thresholds: {green: '>= 9', red: < 5}", "thresholds need a direction"),
+        (
+            "subject: test",
+            "subject: test\n    direction: down\n    thresholds: {green: '>= 9', red: < 5}",
+            "but green is",
+        ),
+        ("subject: test", "subject: test\n    direction: up\n    thresholds: {green: '>= 9', red: <= 9}", "overlap"),
+        (
+            "subject: test",
+            "subject: test\n    direction: up\n    thresholds: {green: good, red: < 5}",
+            "such as '>= 95'",
+        ),
+        (
+            "subject: test",
+            "subject: test\n    direction: up\n    thresholds: {green: '>= 9', red: < 5, min_coverage: '50'}",
+            "must be 100",
+        ),
+        (
+            "subject: test",
+            "subject: test\n    direction: up\n    thresholds: {green: '>= 9', red: < 5, official: 'true'}",
+            "thresholds are official, but name no basis",
+        ),
+        ("subject: test", "subject: test\n    target: many", "target: 'many' is no exact decimal"),
+        ("subject: test", "subject: test\n    quality: {least: '5', most: '1'}", "above quality.most"),
+        ("subject: test", "subject: test\n    quality: {outlier: '0.5'}", "outlier must be 1 or more"),
+        ("subject: test", "subject: test\n    period: fortnight", "period is 'fortnight'"),
+        ("subject: test", "subject: test\n    period: month\n    privacy: {min_cell: '5'}", "publish is shorter"),
+        ("subject: test", "subject: test\n    privacy: {min_cell: many}", "min_cell must be a whole number"),
         ("indicators:", "others:", "must hold a list named indicators"),
     ],
 )
@@ -129,8 +157,21 @@ def test_a_centre_that_redefines_is_told(tmp_path):
 
 
 def test_two_versions_never_hold_on_one_day(tmp_path):
+    first = GOOD.replace("valid_from: 2025-01-01", "valid_from: 2025-01-01\n    valid_to: 2027-01-01")
     later = GOOD.split("\n", 1)[1].replace("version: 1", "version: 2").replace("2025-01-01", "2026-01-01")
+    assert any("before test.one@1 has ended" in one for one in problems(tmp_path, first + later))
+
+
+def test_two_versions_never_begin_on_one_day(tmp_path):
+    later = GOOD.split("\n", 1)[1].replace("version: 1", "version: 2")
     assert any("before test.one@1 has ended" in one for one in problems(tmp_path, GOOD + later))
+
+
+def test_a_later_version_ends_one_without_an_end(tmp_path):
+    """So that a published definition need not be changed, with its hash, when the next one comes."""
+    later = GOOD.split("\n", 1)[1].replace("version: 1", "version: 2").replace("2025-01-01", "2026-01-01")
+    found = load(tmp_path, GOOD + later)
+    assert [one.version for day in ((2025, 12, 31), (2026, 1, 1)) for one in found.valid(date(*day))] == [1, 2]
 
 
 def test_the_version_of_the_day_counts(tmp_path):
