@@ -1,16 +1,19 @@
 """Who did and who read what: rows are added, never changed; the database itself refuses the rest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, String, cast, func, insert, or_, select
 from sqlalchemy.orm import Session
 
-from node.tables import audit
+from node.incident.rows import incident
+from node.tables import account, audit
 
 LONGEST_DETAIL = 4_000
+_OF_PEOPLE = ("account.", "login.", "session.", "factor.")  # their subject is an account
+_OF_INCIDENTS = ("incident.", "report.", "original.")  # their subject is an incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Search:
     subject: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    areas: Collection[str] | None = None  # the units that the reader may see, None for all
 
 
 def recent(
@@ -58,9 +62,10 @@ def recent(
     return tuple(Entry(row.position, row.at, row.actor, row.act, row.subject, json.loads(row.detail)) for row in rows)
 
 
-def acts(session: Session) -> tuple[str, ...]:
-    """List the acts that occur."""
-    return tuple(session.scalars(select(audit.c.act).distinct().order_by(audit.c.act)))
+def acts(session: Session, areas: Collection[str] | None = None) -> tuple[str, ...]:
+    """List the acts that occur in what a reader may see."""
+    query = select(audit.c.act).where(*_fitting(Search(areas=areas))).distinct()
+    return tuple(session.scalars(query.order_by(audit.c.act)))
 
 
 def _fitting(search: Search) -> list[ColumnElement[bool]]:
@@ -77,4 +82,19 @@ def _fitting(search: Search) -> list[ColumnElement[bool]]:
         found.append(audit.c.at >= search.since)
     if search.until:
         found.append(audit.c.at < search.until)
+    if search.areas is not None:
+        found.append(_of_areas(search.areas))
     return found
+
+
+def _of_areas(areas: Collection[str]) -> ColumnElement[bool]:
+    """What a limited reader may see: acts on incidents of the area, and sign-ins and rights of accounts for it.
+
+    All else is about the whole centre, or about nobody's area: a refused try names what lies outside.
+    """
+    incidents = select(func.replace(cast(incident.c.id, String), "-", "")).where(incident.c.area_code.in_(areas))
+    people = select(account.c.username).where(account.c.area_code.in_(areas))
+    is_of_person = or_(*(audit.c.act.startswith(begin, autoescape=True) for begin in _OF_PEOPLE))
+    is_of_incident = or_(*(audit.c.act.startswith(begin, autoescape=True) for begin in _OF_INCIDENTS))
+    about_incident = is_of_incident & func.replace(audit.c.subject, "-", "").in_(incidents)
+    return about_incident | (is_of_person & audit.c.subject.in_(people))

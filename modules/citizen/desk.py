@@ -22,6 +22,7 @@ from node.context import NodeContext
 from node.errors import Invalid, NotFound
 from node.incident import rows
 from node.incident.value import overdue_cause
+from node.scope import scope_of
 
 router = APIRouter(prefix="/api/desk", tags=["Phản ánh của người dân: cán bộ"])
 
@@ -52,16 +53,6 @@ class Publication(BaseModel):
 def _node(request: Request) -> NodeContext:
     node: NodeContext = request.app.state.node
     return node
-
-
-def _areas_of(context: NodeContext, principal: Principal) -> list[str] | None:
-    """The codes that a person's account is for; None for all."""
-    own = principal.area_code
-    if own is None:
-        return None
-    on = context.territory.local_date(context.clock.now())
-    inside = [area.code for area in context.territory.all_areas(on) if context.territory.is_inside(area.code, own, on)]
-    return [own, *inside]
 
 
 def _row(session: Session, incident_id: UUID) -> RowMapping:
@@ -138,9 +129,9 @@ def reports(
     """
     context = _node(request)
     query = select(report_table).order_by(report_table.c.recorded_at.desc(), report_table.c.incident_id).limit(limit)
-    areas = _areas_of(context, principal)
-    if areas is not None:
-        query = query.where(report_table.c.area_code.in_(areas))
+    scope = scope_of(context, principal)
+    if scope.codes is not None:
+        query = query.where(report_table.c.area_code.in_(scope.codes))
     if code.strip():
         query = query.where(report_table.c.code == (read_receipt(code) or ""))
     if before is not None:
@@ -152,7 +143,8 @@ def reports(
         return [_view(session, context, row) for row in session.execute(query).mappings().all()]
 
     items = context.database.read(step)
-    return {"items": items, "next_before": items[-1]["recorded_at"] if len(items) == limit else None}
+    onward = items[-1]["recorded_at"] if len(items) == limit else None
+    return {"items": items, "next_before": onward, "area": scope.told()}
 
 
 @router.get("/reports/{incident_id}")

@@ -13,6 +13,7 @@ from node.api.session import end_one, end_sessions, sessions_of
 from node.context import NodeContext
 from node.errors import Conflict, Invalid, NotFound
 from node.role import Role
+from node.scope import is_within_centre
 
 router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 
@@ -249,5 +250,8 @@ def _area(context: NodeContext, role: Role, area_code: str | None) -> str | None
     on = context.territory.local_date(context.clock.now())
     if area_code and context.territory.area(area_code, on) is None:
         problem = f"không có đơn vị hành chính {area_code}"
+        raise Invalid(problem, errors=[{"field": "area_code", "message": problem}])
+    if area_code and not is_within_centre(context, area_code):
+        problem = f"đơn vị {area_code} không thuộc địa bàn của {context.centre.title}"
         raise Invalid(problem, errors=[{"field": "area_code", "message": problem}])
     return area_code or None

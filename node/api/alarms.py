@@ -12,6 +12,7 @@ from federation.alarm import LinkAlarm
 from node.context import NodeContext
 from node.incident.value import OFFER_LIMIT, CustodyState, Incident
 from node.incident.view import Look, centre_title
+from node.scope import AreaScope
 
 MOST_ALARMS = 50
 ALARM_TITLES: Mapping[str, str] = {
@@ -51,10 +52,18 @@ _NOT_PROVED = ("WRONG_PEER", "FOREIGN_PEER")
 _AHEAD = frozenset({"PARENT_AHEAD", "CHILD_AHEAD"})
 
 
-def alarms_view(context: NodeContext, open_now: Sequence[Incident], look: Look) -> list[dict[str, Any]]:
-    """What a person has to know, the newest first."""
+def alarms_view(
+    context: NodeContext, open_now: Sequence[Incident], look: Look, scope: AreaScope
+) -> list[dict[str, Any]]:
+    """What a person has to know, the newest first; of links, a limited account is told what concerns its own area."""
     since = {peer.name: peer.since for peer in context.peers() if peer.connected}
-    found = [_link_alarm(alarm, look) for alarm in context.alarms() if not _is_past(alarm, since)]
+    current = [alarm for alarm in context.alarms() if not _is_past(alarm, since)]
+    seen = scope.centres(look.registry, look.centre)
+    found = [
+        _link_alarm(alarm, look) | ({"detail": ""} if scope.is_limited else {})  # a detail may name any incident
+        for alarm in current
+        if not scope.is_limited or {alarm.peer, alarm.origin} - {""} <= seen
+    ]
     found += [_offer_alarm(one, look) for one in open_now if _is_unanswered(one, look)]
     return sorted(found, key=lambda alarm: str(alarm["at"]), reverse=True)[:MOST_ALARMS]
 

@@ -15,8 +15,11 @@ from node import audit
 from node.access import Permission, Principal, require
 from node.audit import Entry, Search
 from node.context import NodeContext
+from node.scope import scope_of
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit"], dependencies=[Depends(require(Permission.AUDIT_READ))])
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+
+Reader = Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
 
 _PIECE = 500
 _LARGEST = 2**63 - 1
@@ -24,15 +27,18 @@ MOST_ROWS = 100_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "＝", "＋", "－", "＠")
 
 
-def search(
+def search(  # noqa: PLR0917 - the fields of the form
+    request: Request,
+    reader: Reader,
     actor: Annotated[str, Query(max_length=100)] = "",
     act: Annotated[str, Query(max_length=64)] = "",
     subject: Annotated[str, Query(max_length=200)] = "",
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> Search:
-    """Read what a request looks for."""
-    return Search(actor=actor, act=act, subject=subject, since=since, until=until)
+    """Read what a request looks for, within what its reader may see."""
+    areas = scope_of(request.app.state.node, reader).codes
+    return Search(actor=actor, act=act, subject=subject, since=since, until=until, areas=areas)
 
 
 Sought = Annotated[Search, Depends(search)]
@@ -42,6 +48,7 @@ Sought = Annotated[Search, Depends(search)]
 def lines(
     request: Request,
     sought: Sought,
+    reader: Reader,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     before: Annotated[int | None, Query(ge=1, le=_LARGEST)] = None,
 ) -> dict[str, Any]:
@@ -59,14 +66,16 @@ def lines(
         }
         for entry in entries
     ]
-    return {"items": items, "next_before": entries[-1].position if len(entries) == limit else None}
+    before = entries[-1].position if len(entries) == limit else None
+    return {"items": items, "next_before": before, "area": scope_of(context, reader).told()}
 
 
 @router.get("/acts", summary="The acts that occur in the audit")
-def acts(request: Request) -> dict[str, list[str]]:
+def acts(request: Request, reader: Reader) -> dict[str, list[str]]:
     """List them for a filter."""
     context: NodeContext = request.app.state.node
-    return {"items": list(context.database.read(audit.acts))}
+    areas = scope_of(context, reader).codes
+    return {"items": list(context.database.read(lambda session: audit.acts(session, areas)))}
 
 
 @router.get(
@@ -74,13 +83,14 @@ def acts(request: Request) -> dict[str, list[str]]:
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
     summary="The audit as a table (CSV), the newest lines first",
 )
-def table(
-    request: Request, sought: Sought, reader: Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
-) -> StreamingResponse:
+def table(request: Request, sought: Sought, reader: Reader) -> StreamingResponse:
     """Give up to a hundred thousand lines; that somebody took them along is a line itself."""
     context: NodeContext = request.app.state.node
     now = context.clock.now()
-    detail = {name: str(getattr(sought, name)) for name in sought.__slots__ if getattr(sought, name)}
+    asked = (name for name in sought.__slots__ if name != "areas" and getattr(sought, name))
+    detail = {name: str(getattr(sought, name)) for name in asked}
+    if reader.area_code:
+        detail["area_code"] = reader.area_code
     context.database.write(
         lambda session: audit.record(
             session, actor=reader.username, act="audit.export", subject="audit", detail=detail, now=now

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from federation.awaited import Standing, standing
 from node import audit
-from node.access import Permission, Principal, check_within, require, within
+from node.access import Permission, Principal, check_within, require
 from node.context import NodeContext
 from node.errors import Forbidden, Invalid, NotFound
 from node.incident import listing, rows
@@ -19,6 +19,7 @@ from node.incident.listing import Filter
 from node.incident.steps import ACTIONS, Who, possible
 from node.incident.value import Event, Incident, Proof, Severity, Status
 from node.incident.view import Look, actions_view, event_view, incident_view, proof_view, receipts_view
+from node.scope import scope_of
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -67,7 +68,8 @@ def incidents(request: Request, principal: Reader, asked: Annotated[ListRequest,
     found = context.database.read(lambda session: listing.page(session, wanted, limit=asked.limit, cursor=asked.cursor))
     look = look_of(context)
     items = [incident_view(incident, look) for incident in found.items]
-    return {"items": items, "next_cursor": found.next_cursor, "total": found.total}
+    area = scope_of(context, principal).told()
+    return {"items": items, "next_cursor": found.next_cursor, "total": found.total, "area": area}
 
 
 @router.get("/{incident_id}", summary="One incident with its timeline, proofs and possible actions")
@@ -123,16 +125,13 @@ def open_items(context: NodeContext, principal: Principal) -> dict[str, Any]:
     wanted = Filter(is_open=True, areas=areas_of(context, principal))
     found = context.database.read(lambda session: listing.page(session, wanted, limit=LIVE_ITEMS, cursor=None))
     look = look_of(context)
-    return {"items": [incident_view(one, look) for one in found.items], "total": found.total}
+    area = scope_of(context, principal).told()
+    return {"items": [incident_view(one, look) for one in found.items], "total": found.total, "area": area}
 
 
 def areas_of(context: NodeContext, principal: Principal) -> Collection[str] | None:
     """The units whose incidents this person may see; None for everything that the centre knows."""
-    if principal.area_code is None or principal.area_code == context.centre.area_code:
-        return None
-    on = context.territory.local_date(context.clock.now())
-    inside = [area.code for area in context.territory.all_areas(on)]
-    return {code for code in {*inside, principal.area_code} if within(principal, context.territory, code, on)}
+    return scope_of(context, principal).codes
 
 
 def look_of(context: NodeContext) -> Look:

@@ -1,28 +1,40 @@
 """How the links to the neighbours are doing."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
 from federation.peer import PeerState
-from node.access import Permission, require
+from node.access import Permission, Principal, require
 from node.context import NodeContext
 from node.incident.view import centre_title
+from node.scope import AreaScope, scope_of
 from pki.registry import Registry
 
-router = APIRouter(prefix="/api/v1/links", tags=["links"], dependencies=[Depends(require(Permission.LINK_READ))])
+router = APIRouter(prefix="/api/v1/links", tags=["links"])
+
+Reader = Annotated[Principal, Depends(require(Permission.LINK_READ))]
 
 
 @router.get("", summary="The links of this node")
-def links(request: Request) -> dict[str, Any]:
+def links(request: Request, principal: Reader) -> dict[str, Any]:
     """List each neighbour: connected or not, since when, what waits, what was set aside."""
-    return {"items": links_view(request.app.state.node)}
+    context: NodeContext = request.app.state.node
+    scope = scope_of(context, principal)
+    return {"items": links_view(context, scope), "area": scope.told()}
 
 
-def links_view(context: NodeContext) -> list[dict[str, Any]]:
+def links_view(context: NodeContext, scope: AreaScope) -> list[dict[str, Any]]:
     """The neighbours as a screen shows them."""
     registry = context.registry.current
-    return [peer_view(peer, registry) for peer in context.peers()]
+    return [peer_view(peer, registry) for peer in peers_of(context.peers(), context, scope)]
+
+
+def peers_of(peers: Sequence[PeerState], context: NodeContext, scope: AreaScope) -> list[PeerState]:
+    """Those of the neighbours that an account may be told of: the one above, and those of its area."""
+    seen = scope.centres(context.registry.current, context.centre)
+    return [peer for peer in peers if not scope.is_limited or peer.name in seen]
 
 
 def peer_view(peer: PeerState, registry: Registry) -> dict[str, Any]:

@@ -1,16 +1,22 @@
 """How the node itself is: for the people who look after it, and for a collector of metrics."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from node.access import Permission, public, require
-from node.api.links import peer_view
+from node import presence
+from node.access import Permission, Principal, public, require
+from node.api.incidents import look_of
+from node.api.links import peer_view, peers_of
+from node.api.situation import expected_below, reach_view
 from node.context import NodeContext
 from node.health import Health, Instruments, State, job_state, link_state
+from node.incident.view import centre_title
 from node.metrics import CONTENT_TYPE, exposition
+from node.reachability import reach_of
+from node.scope import AreaScope, scope_of
 from node.version import VERSION
 
 router = APIRouter(prefix="/api/v1/health", tags=["health"])
@@ -36,11 +42,12 @@ JOB_TITLES = {
 }
 
 
-@router.get("", summary="The health of this node", dependencies=[Depends(require(Permission.LINK_READ))])
-def health(request: Request) -> dict[str, Any]:
+@router.get("", summary="The health of this node")
+def health(request: Request, principal: Annotated[Principal, Depends(require(Permission.LINK_READ))]) -> dict[str, Any]:
     """Tell about links, certificates, disk, jobs and what is parked; what is not known is said to be unknown."""
+    context: NodeContext = request.app.state.node
     instruments: Instruments = request.app.state.instruments
-    return health_view(request.app.state.node, instruments.read())
+    return health_view(context, instruments.read(), scope_of(context, principal))
 
 
 @local_router.get("", summary="OpenMetrics, for a collector on this machine")
@@ -56,14 +63,19 @@ def metrics_application() -> FastAPI:
     return app
 
 
-def health_view(context: NodeContext, read: Health) -> dict[str, Any]:
+def health_view(context: NodeContext, read: Health, scope: AreaScope) -> dict[str, Any]:
     """The health as a screen shows it, with a state for each thing."""
     registry = context.registry.current
     return {
+        "area": scope.told(),
+        "centres": _centres(context, read, scope),
         "at": read.at.isoformat(),
         "started_at": read.started_at.isoformat(),
         "version": VERSION,
-        "links": [peer_view(peer, registry) | {"state": link_state(peer).value} for peer in read.peers],
+        "links": [
+            peer_view(peer, registry) | {"state": link_state(peer).value}
+            for peer in peers_of(read.peers, context, scope)
+        ],
         "certificates": [
             {
                 "name": one.name,
@@ -97,6 +109,26 @@ def health_view(context: NodeContext, read: Health) -> dict[str, Any]:
         },
         "alarms": [{"code": code, "count": count} for code, count in sorted(read.alarms.items())],
     }
+
+
+def _centres(context: NodeContext, read: Health, scope: AreaScope) -> list[dict[str, Any]]:
+    """What may be said of each centre below: one behind a silent relay is unknown, whatever it was before."""
+    look = look_of(context)
+    cut = frozenset(peer.name for peer in read.peers if not peer.connected)
+    latest = context.database.read(presence.latest)
+    found = []
+    for name in expected_below(look, scope):
+        reach = reach_of(name, latest, look.registry, look.centre.name, read.at, cut=cut)
+        said = latest.get(name)
+        found.append(
+            {
+                "name": name,
+                "title": centre_title(look.registry, name),
+                **reach_view(reach, look.registry),
+                "as_of": said.as_of.isoformat() if said else None,
+            }
+        )
+    return found
 
 
 def _job_title(context: NodeContext, name: str) -> str:

@@ -6,27 +6,29 @@ becomes smaller by silence; what the others said stands beside it as partial, wi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node import presence
 from node.access import Permission, Principal, require
 from node.api.alarms import alarms_view, is_offered_to
-from node.api.incidents import areas_of, look_of
-from node.api.links import links_view
+from node.api.incidents import look_of
+from node.api.links import links_view, peers_of
 from node.context import NodeContext
 from node.incident.rows import incident, value_of
 from node.incident.value import OPEN_STATUSES, CustodyState, Incident, Severity, overdue_cause
 from node.incident.view import Look, centre_title
 from node.presence import Presence, PresenceState
+from node.reachability import SPEAKING, Reach, reach_of
+from node.scope import AreaScope, scope_of
+from pki.registry import Registry
 
 router = APIRouter(prefix="/api/v1/situation", tags=["situation"])
 
-_SPEAKING = frozenset({PresenceState.LIVE, PresenceState.LATE})
+_AREA_BOOK = ": sự cố của địa bàn này mà trung tâm biết, kể cả sự cố do nơi khác chịu trách nhiệm"
 _BOOK = ": mọi sự cố mà trung tâm biết, kể cả sự cố do nơi khác chịu trách nhiệm (bản đồ chỉ đếm việc của từng nơi)"
 
 
@@ -36,7 +38,8 @@ class Facts:
 
     open_now: Sequence[Incident]
     latest: Mapping[str, Presence]
-    answered_for: int  # open incidents that this centre has the duty of care for: what it says of itself upwards
+    cut: frozenset[str]  # the neighbours whose line is down
+    answered_for: int  # open incidents of the area that this centre has the duty of care for
 
 
 @router.get("", summary="The situation of this centre")
@@ -51,10 +54,9 @@ def situation_message(context: NodeContext, principal: Principal, delivery: obje
     """The situation as the page and the live connection get it, within the person's area."""
     _ = delivery
     look = look_of(context)
-    areas = areas_of(context, principal)
-    scope = [] if areas is None else [incident.c.area_code.in_(sorted(areas))]
-    centre = context.centre
-    facts = context.database.read(lambda session: _facts(session, centre.name, scope))
+    scope, centre = scope_of(context, principal), context.centre
+    cut = frozenset(peer.name for peer in context.peers() if not peer.connected)
+    facts = context.database.read(lambda session: _facts(session, centre.name, scope, cut))
     may_see_links = Permission.LINK_READ in principal.permissions
     return {
         "centre": {
@@ -65,53 +67,63 @@ def situation_message(context: NodeContext, principal: Principal, delivery: obje
             "tree_label": context.territory.tree_label,
         },
         "at": look.now.isoformat(),
-        "tiles": _tiles(facts, look, context),
-        "centres": _centres(facts, look),
-        "links": links_view(context) if may_see_links else [],
-        "alarms": alarms_view(context, facts.open_now, look),
+        "area": scope.told(),
+        "tiles": _tiles(facts, look, context, scope),
+        "centres": _centres(facts, look, scope),
+        "links": links_view(context, scope) if may_see_links else [],
+        "alarms": alarms_view(context, facts.open_now, look, scope),
     }
 
 
-def _facts(session: Session, me: str, scope: Sequence[ColumnElement[bool]]) -> Facts:
-    query = select(incident).where(incident.c.status.in_(OPEN_STATUSES), *scope)
+def _facts(session: Session, me: str, scope: AreaScope, cut: frozenset[str]) -> Facts:
+    query = select(incident).where(incident.c.status.in_(OPEN_STATUSES))
+    if scope.codes is not None:
+        query = query.where(incident.c.area_code.in_(sorted(scope.codes)))
     found = [value_of(row) for row in session.execute(query.order_by(incident.c.opened_at)).mappings()]
-    return Facts(found, presence.latest(session), presence.count_open(session, me))
+    held = sum(one.custody.is_responsible(me) for one in found)
+    return Facts(found, presence.latest(session), cut, held if scope.is_limited else presence.count_open(session, me))
 
 
 # tiles -------------------------------------------------------------------------------------------------------------
 
 
-def _tiles(facts: Facts, look: Look, context: NodeContext) -> list[dict[str, Any]]:
+def _tiles(facts: Facts, look: Look, context: NodeContext, scope: AreaScope) -> list[dict[str, Any]]:
+    """The figures; what a limited account gets bears the name of its area instead of the whole book's."""
     me, open_now = look.centre.name, facts.open_now
     grave = sum(one.severity >= Severity.HIGH for one in open_now)
     late = sum(overdue_cause(one, me, look.now) is not None for one in open_now)
     away = sum(one.custody.state is CustodyState.OFFERED and one.custody.holder == me for one in open_now)
+    book = _AREA_BOOK if scope.is_limited else _BOOK
     tiles = [
-        _own_tile(look, "open", "Sự cố trong sổ của trung tâm, đang mở", len(open_now), note=_BOOK),
-        _own_tile(look, "grave", "Khẩn và rất khẩn", grave, "alarm"),
-        _own_tile(look, "overdue", "Quá hạn", late, "watch"),
+        _own_tile(look, scope, "open", "Sự cố trong sổ của trung tâm, đang mở", len(open_now), note=book),
+        _own_tile(look, scope, "grave", "Khẩn và rất khẩn", grave, "alarm"),
+        _own_tile(look, scope, "overdue", "Quá hạn", late, "watch"),
     ]
-    below = expected_below(look)
+    below = expected_below(look, scope)
     offered = sum(is_offered_to(one, me) for one in open_now)
     if below or offered:
-        tiles.append(_own_tile(look, "offered", "Cấp dưới chuyển lên, chờ nhận", offered, "watch"))
+        tiles.append(_own_tile(look, scope, "offered", "Cấp dưới chuyển lên, chờ nhận", offered, "watch"))
     if look.centre.parent is not None:
-        tiles.append(_own_tile(look, "away", "Chờ cấp trên nhận", away))
+        tiles.append(_own_tile(look, scope, "away", "Chờ cấp trên nhận", away))
     if below:
         tiles += [_below_tile(facts, look, below), _centres_tile(facts, look, below)]
-    return [*tiles, _links_tile(look, context)]
+    tiles.append(_links_tile(look, context, scope))
+    return [{**tile, "area_name": scope.name} for tile in tiles] if scope.is_limited else tiles
 
 
-def _own_tile(look: Look, key: str, title: str, value: int, worst: str = "ok", *, note: str = "") -> dict[str, Any]:
+def _own_tile(  # noqa: PLR0917 - what a tile says, in the order in which it is read
+    look: Look, scope: AreaScope, key: str, title: str, value: int, worst: str = "ok", *, note: str = ""
+) -> dict[str, Any]:
     """A figure that this centre's own book answers."""
+    where = f", địa bàn {scope.name}" if scope.is_limited else ""
     return {
         "key": key,
-        "title": title,
+        "title": f"{title} ({scope.name})" if scope.is_limited else title,
         "value": value,
         "unit": "sự cố",
         "state": worst if value else "ok",
         "as_of": look.now.isoformat(),
-        "source": f"Sổ sự cố của {look.centre.title}{note}",
+        "source": f"Sổ sự cố của {look.centre.title}{where}{note}",
         "coverage": {"received": 1, "expected": 1},
         "partial": None,
     }
@@ -122,7 +134,7 @@ def _below_tile(facts: Facts, look: Look, below: Sequence[str]) -> dict[str, Any
     spoken: dict[str, Presence] = {}
     for name in below:
         said = facts.latest.get(name)
-        if said and said.state(look.now) in _SPEAKING and said.open_incidents is not None:
+        if said and said.state(look.now) in SPEAKING and said.open_incidents is not None:
             spoken[name] = said
     heard = sum(said.open_incidents or 0 for said in spoken.values()) if spoken else None
     missing = [centre_title(look.registry, name) for name in below if name not in spoken]
@@ -141,8 +153,8 @@ def _below_tile(facts: Facts, look: Look, below: Sequence[str]) -> dict[str, Any
 
 def _centres_tile(facts: Facts, look: Look, below: Sequence[str]) -> dict[str, Any]:
     """How many centres below are heard, of how many."""
-    states = [_state_of(facts.latest.get(name), look.now) for name in below]
-    heard = sum(state in _SPEAKING for state in states)
+    states = [_reach_of(name, facts, look).state for name in below]
+    heard = sum(state in SPEAKING for state in states)
     live = sum(state is PresenceState.LIVE for state in states)
     as_of = max((said.received_at for name in below if (said := facts.latest.get(name))), default=None)
     return {
@@ -158,9 +170,9 @@ def _centres_tile(facts: Facts, look: Look, below: Sequence[str]) -> dict[str, A
     }
 
 
-def _links_tile(look: Look, context: NodeContext) -> dict[str, Any]:
+def _links_tile(look: Look, context: NodeContext, scope: AreaScope) -> dict[str, Any]:
     """What waits here to be sent."""
-    peers = context.peers()
+    peers = peers_of(context.peers(), context, scope)
     waiting = sum(sum(peer.waiting.values()) for peer in peers)
     is_cut = any(not peer.connected for peer in peers)
     return {
@@ -179,18 +191,21 @@ def _links_tile(look: Look, context: NodeContext) -> dict[str, Any]:
 # centres -----------------------------------------------------------------------------------------------------------
 
 
-def expected_below(look: Look) -> list[str]:
-    """The centres from which a word is due: every active one below this, by the registry."""
+def expected_below(look: Look, scope: AreaScope) -> list[str]:
+    """The centres from which a word is due: every active one below this and in the area, by the registry."""
     me = look.centre.name
     return [
         entry.name
         for entry in look.registry.centres
-        if entry.state == "active" and entry.name != me and look.registry.is_descendant(entry.name, me)
+        if entry.state == "active"
+        and entry.name != me
+        and look.registry.is_descendant(entry.name, me)
+        and scope.covers(entry.code)
     ]
 
 
-def _centres(facts: Facts, look: Look) -> list[dict[str, Any]]:
-    names = [look.centre.name, *expected_below(look)]
+def _centres(facts: Facts, look: Look, scope: AreaScope) -> list[dict[str, Any]]:
+    names = [look.centre.name, *expected_below(look, scope)]
     return [_centre(name, facts, look) for name in names]
 
 
@@ -198,8 +213,8 @@ def _centre(name: str, facts: Facts, look: Look) -> dict[str, Any]:
     """A centre on the map; of itself this centre says now what it would state upwards, without waiting for the time."""
     entry, said = look.registry.centre(name), facts.latest.get(name)
     is_me = name == look.centre.name
-    state = PresenceState.LIVE if is_me else _state_of(said, look.now)
-    is_heard = said is not None and state in _SPEAKING
+    reach = Reach(PresenceState.LIVE) if is_me else _reach_of(name, facts, look)
+    is_heard = said is not None and reach.is_heard
     place = look.territory.place_of(entry.code, look.on) if entry else None
     return {
         "name": name,
@@ -207,7 +222,7 @@ def _centre(name: str, facts: Facts, look: Look) -> dict[str, Any]:
         "title": centre_title(look.registry, name),
         "tier": entry.tier if entry else "",
         "parent": look.registry.parent_of(name),
-        "state": state.value,
+        **reach_view(reach, look.registry),
         "as_of": said.as_of.isoformat() if said else None,
         "received_at": said.received_at.isoformat() if said else None,
         "open_incidents": facts.answered_for if is_me else said.open_incidents if said and is_heard else None,
@@ -217,5 +232,11 @@ def _centre(name: str, facts: Facts, look: Look) -> dict[str, Any]:
     }
 
 
-def _state_of(said: Presence | None, now: datetime) -> PresenceState:
-    return said.state(now) if said is not None else PresenceState.UNKNOWN
+def _reach_of(name: str, facts: Facts, look: Look) -> Reach:
+    return reach_of(name, facts.latest, look.registry, look.centre.name, look.now, cut=facts.cut)
+
+
+def reach_view(reach: Reach, registry: Registry) -> dict[str, Any]:
+    """The state of a centre as a screen is told it: why nothing is heard, and behind which silent centre."""
+    relay = {"name": reach.relay, "title": centre_title(registry, reach.relay)} if reach.relay else None
+    return {"state": reach.state.value, "reason": reach.reason, "relay": relay}

@@ -220,7 +220,9 @@ def test_the_live_items_are_those_of_the_queue(served, opened):
     class Somebody:
         area_code = None
 
-    assert incidents.open_items(served.context, Somebody()) == {"items": listed, "total": 1}
+    found = incidents.open_items(served.context, Somebody())
+    assert (found["items"], found["total"]) == (listed, 1)
+    assert found["area"]["limited"] is False
 
 
 def test_the_live_items_say_how_many_more_are_waiting(served, opened, monkeypatch):

@@ -63,12 +63,47 @@ def test_a_centre_that_falls_silent_takes_its_figure_with_it(tree):
     tree.later(seconds=60)
     states = {one["code"]: one["state"] for one in look(tree.province)["centres"]}
     assert states["26374"] == "late"
-    tree.later(minutes=5)
+    tree.line("26374").is_cut = True
+    tree.later(minutes=11)
+    tree.district.announce()
+    tree.carry()
     found = look(tree.province)
     commune = next(one for one in found["centres"] if one["code"] == "26374")
     assert (commune["state"], commune["open_incidents"]) == ("silent", None)
+    assert (commune["reason"], commune["relay"]) == ("silent", None)
     assert commune["as_of"] is not None
     assert tiles(tree.province)["below"]["value"] is None
+
+
+def centre_states(post):
+    return {one["code"]: (one["state"], one["reason"], one["relay"]) for one in look(post)["centres"]}
+
+
+def test_behind_a_silent_relay_a_centre_is_unknown_and_not_down(tree):
+    for post in tree.posts.values():
+        post.announce()
+    tree.carry()
+    tree.line("731").is_cut = True
+    tree.later(minutes=5)
+    hidden = {"name": tree.district.name, "title": "OC thành phố Biên Hòa"}
+    found = centre_states(tree.province)
+    assert found["731"] == ("silent", "silent", None)
+    assert found["26374"] == found["26377"] == ("unknown", "relay_silent", hidden)
+    assert found["75"] == ("live", None, None)
+
+
+def test_a_cut_line_hides_at_once_who_does_not_speak_any_more(tree):
+    """The relay's last word is young, but nothing can come through it: only who spoke lately is still said to live."""
+    tree.district.announce()
+    tree.commune.announce()
+    tree.carry()
+    down = PeerState(name=tree.district.name, relation="child", connected=False)
+    tree.province.links = [down]
+    found = centre_states(tree.province)
+    assert found["26374"] == ("live", None, None)
+    assert found["26377"][:2] == ("unknown", "relay_silent")
+    tree.province.links = []
+    assert centre_states(tree.province)["26377"] == ("unknown", "never_heard", None)
 
 
 def test_one_silent_centre_makes_no_number_smaller(tree):
