@@ -7,7 +7,7 @@ from pki.errors import PkiError
 from pki.names import is_centre_name, mint_name
 
 
-@pytest.mark.parametrize("parent", [None, mint_name()])
+@pytest.mark.parametrize("parent", [None, mint_name()], ids=["first", "below another"])
 def test_text_and_back(parent: str | None) -> None:
     token = new_token(bytes(range(32)), parent)
     assert parse_token(token.text()) == token
