@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from federation.receiver import Handler, Inbound
 from node import presence
-from node.figures import hearing
+from node.figures import approval, hearing
 from node.figures import wire as figure_wire
 from node.incident import hear, recall, wire
 from node.incident.pages import Ear
@@ -29,6 +29,7 @@ def handlers(context: "NodeContext") -> Mapping[str, Handler]:
         **dict.fromkeys(sorted(wire.KINDS), incident_news),
         presence.KIND: centre_presence,
         figure_wire.KIND: _figures(context),
+        approval.KIND: _approvals(context),
     }
 
 
@@ -38,7 +39,8 @@ def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
     def own_news(session: Session, inbound: Inbound) -> None:
         recall.recall(session, inbound, ear_of(context))
 
-    return {**dict.fromkeys(sorted(wire.KINDS), own_news), figure_wire.KIND: _figures(context)}
+    figures = {figure_wire.KIND: _figures(context), approval.KIND: _approvals(context)}
+    return {**dict.fromkeys(sorted(wire.KINDS), own_news), **figures}
 
 
 def decide_what_waited(context: "NodeContext", session: Session) -> int:
@@ -52,6 +54,13 @@ def _figures(context: "NodeContext") -> Handler:
         hearing.hear(session, inbound, registry, definitions, now=context.clock.now())
 
     return figure_states
+
+
+def _approvals(context: "NodeContext") -> Handler:
+    def figure_approval(session: Session, inbound: Inbound) -> None:
+        hearing.hear_approval(session, inbound, context.registry.current, now=context.clock.now())
+
+    return figure_approval
 
 
 def ear_of(context: "NodeContext") -> Ear:

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     REPORT_READ = "report.read"
     REPORT_IDENTITY = "report.identity"
     FIGURE_READ = "figure.read"
+    FIGURE_PREPARE = "figure.prepare"
+    FIGURE_APPROVE = "figure.approve"
     LINK_READ = "link.read"
     ACCOUNT_MANAGE = "account.manage"
     AUDIT_READ = "audit.read"
@@ -46,6 +48,8 @@ PERMISSION_TITLES: Mapping[Permission, str] = {
     Permission.REPORT_READ: "xem phản ánh của người dân",
     Permission.REPORT_IDENTITY: "xem danh tính người phản ánh",
     Permission.FIGURE_READ: "xem số liệu tổng hợp",
+    Permission.FIGURE_PREPARE: "nhập và chuẩn bị số liệu",
+    Permission.FIGURE_APPROVE: "duyệt và mở khóa số liệu",
     Permission.LINK_READ: "xem tình trạng kết nối",
     Permission.ACCOUNT_MANAGE: "quản lý tài khoản",
     Permission.AUDIT_READ: "xem nhật ký kiểm toán",
@@ -59,6 +63,7 @@ _OPERATOR = frozenset(
         Permission.REPORT_READ,
         Permission.REPORT_IDENTITY,
         Permission.FIGURE_READ,
+        Permission.FIGURE_PREPARE,
         Permission.LINK_READ,
     }
 )
@@ -67,7 +72,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.CITIZEN: frozenset(),
         Role.OPERATOR: _OPERATOR,
-        Role.LEADER: _OPERATOR | {Permission.INCIDENT_APPROVE, Permission.AUDIT_READ},
+        Role.LEADER: _OPERATOR | {Permission.INCIDENT_APPROVE, Permission.FIGURE_APPROVE, Permission.AUDIT_READ},
         # who gives out accounts does not read what citizens wrote
         Role.ADMIN: frozenset(
             {Permission.LINK_READ, Permission.ACCOUNT_MANAGE, Permission.AUDIT_READ, Permission.TOKEN_ISSUE}

@@ -311,6 +311,12 @@ class FiguresSection(Section):
         default=62, ge=1, le=800, description="Periods that are over and still looked at for late data, newest first."
     )
     folder: Path | None = Field(default=None, description="Folder of this centre's own definitions (`own.*`).")
+    freeze_s: int = Field(
+        default=30 * 86_400,
+        ge=60,
+        le=800 * 86_400,
+        description="Seconds after the end of a period from which a change of it needs a recorded exception.",
+    )
 
     @field_validator("period_s")
     @classmethod

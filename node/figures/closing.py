@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from federation.ledger import UP, Lane, append, new_rid
 from node.figures import rows
+from node.figures.approving import locks
 from node.figures.catalogue import Catalogue
 from node.figures.definition import Definition
 from node.figures.figure import Status
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from node.context import NodeContext
 
 MOST_SHEETS = 40
-LATE_DATA = "late_data"
+LATE_DATA, APPROVAL = "late_data", "approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def own_sheets(
         return []
     me = context.centre.name
     signed = by_period(one for one in rows.of_centre(session, me, periods) if one.statement.fold is None)
+    locked = locks(session, context, periods, now)
     fresh: dict[Period, list[Statement]] = {}
     for source in sources:
         for definition, valid in _versions(catalogue, source.indicator, periods):
@@ -88,7 +90,9 @@ def own_sheets(
                 )
                 before = signed.get((definition.code, period), ())
                 further = _further(said, before)
-                if further is not None and (before or is_asked(context, definition) or not is_nothing(cells)):
+                if further is None or not (before or is_asked(context, definition) or not is_nothing(cells)):
+                    continue
+                if further.revision == 1 or not locked.holds_back(definition.subject, period):
                     fresh.setdefault(period, []).append(further)
     return _sheets(fresh)
 
@@ -133,7 +137,9 @@ def _further(said: Statement, before: Iterable[Stated]) -> Statement | None:
     if is_same:
         return None
     status = known.status if said.fold is None else said.status
-    return replace(said, revision=known.revision + 1, supersedes=last.hash, reason=LATE_DATA, status=status)
+    has_same_parts = said.fold is not None and known.fold is not None and said.fold.parts_root == known.fold.parts_root
+    reason = APPROVAL if has_same_parts and known.cells == said.cells else LATE_DATA
+    return replace(said, revision=known.revision + 1, supersedes=last.hash, reason=reason, status=status)
 
 
 # the centres below ---------------------------------------------------------------------------------------------------
@@ -146,13 +152,14 @@ def totals(
     place, wanted = place_of(context, now), sorted(periods)
     states = rows.in_periods(session, wanted)
     me, sorted_states = context.centre.name, by_period(states)
-    spoken = spoke_at(states)
+    spoken, locked = spoke_at(states), locks(session, context, wanted, now)
+    approved = locked.approvals.approved
     waiting: set[Period] = set()
     fresh: dict[Period, list[Statement]] = {}
     for period in wanted:
         for definition in catalogue.valid(period.local_date):
             known = sorted_states.get((definition.code, period), [])
-            found = gather(place, definition, period, known, spoke_at=spoken.get(period, {}))
+            found = gather(place, definition, period, known, spoke_at=spoken.get(period, {}), approved=approved)
             if not any(part.stated for part in found.parts):
                 continue
             if not found.coverage.is_whole and now <= due_at(definition, period):
@@ -160,8 +167,9 @@ def totals(
                 continue
             own_totals = [one for one in known if one.centre == me and one.statement.fold is not None]
             further = _further(_total(found), own_totals)
-            if further is not None:
-                fresh.setdefault(period, []).append(further)
+            if further is None or (further.revision > 1 and locked.holds_back(definition.subject, period)):
+                continue
+            fresh.setdefault(period, []).append(further)
     return _sheets(fresh), waiting
 
 

@@ -4,7 +4,7 @@ Everything is computed on the tree of the period: which centres existed then, an
 in between has added up is never used here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from node.figures.definition import Definition
 from node.figures.figure import Coverage, Figure, Status, figure, worst
 from node.figures.period import DAY_S, Period
 from node.figures.rows import Stated, newest
-from node.figures.state import Cells, fold_all, total_of
+from node.figures.state import Cells, StateType, fold_all, total_of
 from node.figures.wire import Fold, parts_root
 from node.territory import Territory
 from pki.registry import CentreEntry, Registry
@@ -41,6 +41,7 @@ class Part:
     as_of: datetime | None
     is_silent: bool
     is_late: bool
+    is_approved: bool = False
 
     @property
     def is_received(self) -> bool:
@@ -118,19 +119,22 @@ def gather(
     states: Iterable[Stated],
     *,
     spoke_at: Mapping[str, datetime] = MappingProxyType({}),
+    approved: Collection[tuple[str, bytes]] = frozenset(),
 ) -> Gathered:
     """Fold the states that hold for a period; which of them do, and who is missing, is decided here.
 
     `spoke_at`: when each centre last read its books for anything of this period. It counts where zero is not said
-    aloud: there a centre that spoke, and not of this, had nothing to say.
+    aloud: there a centre that spoke, and not of this, had nothing to say. `approved`: states, by centre and hash, that
+    two people of their centre stand for.
     """
     revisions = fitting(place, definition, period, states)
     quiet = {} if definition.expect.zero_is_significant else spoke_at
-    parts = _parts(place, definition, period, revisions, quiet)
+    parts = _parts(place, definition, period, revisions, quiet, approved)
     used = [part.stated for part in parts if part.stated is not None]
     coverage = Coverage(
         expected=len(parts),
         received=sum(part.is_received for part in parts),
+        approved=sum(part.is_approved for part in parts),
         late=sum(part.is_late for part in parts),
         silent=sum(part.is_silent for part in parts),
     )
@@ -138,21 +142,22 @@ def gather(
         definition=definition,
         period=period,
         area_code=place.area_code,
-        cells=fold_all(definition.state, [one.statement.cells for one in used]),
+        cells=_folded(definition, used),
         parts=parts,
         coverage=coverage,
         as_of=min((part.as_of for part in parts if part.as_of is not None), default=None),
-        status=_status(coverage, used, parts),
+        status=_status(definition, coverage, used, parts),
         root=parts_root((one.centre, one.statement.revision, one.hash) for one in used),
     )
 
 
-def _parts(
+def _parts(  # noqa: PLR0917 - all that a share is decided by
     place: Place,
     definition: Definition,
     period: Period,
     revisions: Mapping[str, Sequence[Stated]],
     quiet: Mapping[str, datetime],
+    approved: Collection[tuple[str, bytes]],
 ) -> tuple[Part, ...]:
     wanted, due = expected(place, definition, period), due_at(definition, period)
     found = []
@@ -167,6 +172,7 @@ def _parts(
                 as_of=as_of,
                 is_silent=as_of is None and place.now > due,
                 is_late=bool(spoken) and min(one.received_at for one in spoken) > due,  # its first word, no correction
+                is_approved=stated is not None and (name, stated.hash) in approved,
             )
         )
     return tuple(found)
@@ -188,9 +194,16 @@ def fitting(place: Place, definition: Definition, period: Period, states: Iterab
     return by_centre
 
 
-def _status(coverage: Coverage, used: Sequence[Stated], parts: Sequence[Part]) -> Status:
-    """Provisional while somebody is missing; else the worst of the parts, and late if one came after it was due."""
-    if not coverage.is_whole:
+def _folded(definition: Definition, used: Sequence[Stated]) -> Cells:
+    """All shares together; several from outside are listed, and never folded."""
+    if definition.state is StateType.EXTERNAL and len(used) > 1:
+        return {}
+    return fold_all(definition.state, [one.statement.cells for one in used])
+
+
+def _status(definition: Definition, coverage: Coverage, used: Sequence[Stated], parts: Sequence[Part]) -> Status:
+    """Provisional while somebody or an approval that must be is missing; else the worst of the parts, or late."""
+    if not coverage.is_whole or (definition.approval and coverage.approved < coverage.received):
         return Status.PROVISIONAL
     late = [Status.LATE] if any(part.is_late for part in parts) else []
     return worst([*(one.statement.status for one in used), *late])

@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from federation.receiver import Inbound, Unacceptable
-from node.figures import rows
+from node.figures import approval_rows, rows
+from node.figures.approval import decode as decode_approval
+from node.figures.approval_rows import Step
 from node.figures.catalogue import Catalogue
 from node.figures.rows import Stated
 from node.figures.wire import Statement, decode_sheet, misfit, state_hash
@@ -38,6 +40,26 @@ def hear(session: Session, inbound: Inbound, registry: Registry, catalogue: Cata
                 via=inbound.sender,
             )
             for raw, said in found
+        ),
+    )
+
+
+def hear_approval(session: Session, inbound: Inbound, registry: Registry, *, now: datetime) -> None:
+    """Keep one step of an approval; raises Unacceptable for what speaks of another centre's area."""
+    said = decode_approval(inbound.payload)
+    entry = registry.centre(inbound.origin)
+    if entry is None or said.area_code != entry.code:
+        raise Unacceptable("AREA", f"{inbound.origin} approves figures of {said.area_code}, which is not its area")
+    approval_rows.keep(
+        session,
+        Step(
+            rid=inbound.rid,
+            centre=inbound.origin,
+            approval=said,
+            raw=inbound.payload,
+            signed_at=inbound.created_at,
+            received_at=now,
+            via=inbound.sender,
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from node.figures import closing, rows
+from node.figures import approval_rows, closing, rows
 from node.figures.closing import Sheet
 from node.figures.period import Period, last_closed
 from node.figures.reading import Source
@@ -90,6 +90,7 @@ class Rounds:
         since = self._heard_until or periods[0].begin
         seconds = context.settings.figures.period_s
         heard = rows.periods_heard_since(session, since - _OVERLAP, seconds, periods[0].begin)
+        heard |= approval_rows.periods_heard_since(session, since - _OVERLAP, seconds, periods[0].begin)
         asked = [*self._postponed, *sorted((heard | self._waiting) - set(self._postponed), reverse=True)]
         batch, self._postponed = asked[:_PERIODS_A_ROUND], asked[_PERIODS_A_ROUND:]
         sheets, self._waiting = closing.totals(session, context, context.definitions, batch, now)

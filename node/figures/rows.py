@@ -150,6 +150,17 @@ def in_periods(session: Session, periods: Sequence[Period], *where: ColumnElemen
     return [_value(row) for row in session.execute(query).mappings()]
 
 
+def within(session: Session, span: Period) -> list[Stated]:
+    """Every revision of every period, of any length, that lies wholly in a span."""
+    query = (
+        select(figure_state)
+        .where(figure_state.c.begins_at >= span.begin, figure_state.c.begins_at < span.end)
+        .order_by(figure_state.c.received_at, figure_state.c.revision)
+    )
+    found = (_value(row) for row in session.execute(query).mappings() if row["seconds"] <= span.seconds)
+    return [one for one in found if one.statement.period.end <= span.end]
+
+
 def of_centre(session: Session, centre: str, periods: Sequence[Period]) -> list[Stated]:
     """What one centre signed about these periods."""
     return in_periods(session, periods, figure_state.c.centre == centre)

@@ -13,7 +13,7 @@ from federation.merkle import merkle_root
 from federation.receiver import Unacceptable
 from node.figures.definition import Definition
 from node.figures.figure import Coverage, Status
-from node.figures.period import Period, PeriodError
+from node.figures.period import Grain, Period, PeriodError
 from node.figures.state import Cell, Cells, Dimensions, StateError, StateType, problem, read_decimal, write_decimal
 from node.v1 import figure_pb2
 
@@ -26,7 +26,8 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}")
 _AREA = re.compile(r"[0-9]{1,16}")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
 _REASON = re.compile(r"[a-z_]{0,40}")
-_MOST_DIMENSIONS, _LARGEST_COUNT = 8, 1_000_000
+LONGEST_TEXT = 1000
+_MOST_DIMENSIONS, _LARGEST_COUNT, _MOST_MARKS = 8, 1_000_000, 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
@@ -37,6 +38,17 @@ class Fold:
 
     coverage: Coverage
     parts_root: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Who typed a state, on which evidence and why; which rules it does not keep and was confirmed all the same."""
+
+    actor: str
+    evidence: str = ""
+    evidence_sha256: bytes = b""
+    note: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,7 @@ class Statement:
     supersedes: bytes = b""
     reason: str = ""
     fold: Fold | None = None
+    entry: Entry | None = None
 
 
 def state_hash(raw: bytes) -> bytes:
@@ -103,6 +116,17 @@ def encode_state(statement: Statement) -> bytes:
                 late=cover.late,
                 silent=cover.silent,
                 parts_root=statement.fold.parts_root,
+            )
+        )
+    if statement.entry is not None:
+        typed = statement.entry
+        message.entry.CopyFrom(
+            figure_pb2.FigureEntry(
+                actor=typed.actor,
+                evidence=typed.evidence,
+                evidence_sha256=typed.evidence_sha256,
+                note=typed.note,
+                marks=typed.marks,
             )
         )
     return message.SerializeToString(deterministic=True)
@@ -175,6 +199,7 @@ def _statement(message: figure_pb2.FigureState) -> Statement:
         supersedes=message.supersedes,
         reason=message.reason,
         fold=_fold(message.fold) if message.HasField("fold") else None,
+        entry=_entry(message.entry) if message.HasField("entry") else None,
     )
 
 
@@ -222,10 +247,32 @@ def _fold(message: figure_pb2.FigureFold) -> Fold:
     return Fold(coverage, message.parts_root)
 
 
+def _entry(message: figure_pb2.FigureEntry) -> Entry:
+    texts = (message.actor, message.evidence, message.note)
+    _need(
+        message.actor and all(len(text) <= LONGEST_TEXT for text in texts), "who typed it, or a text that is too long"
+    )
+    _need(len(message.evidence_sha256) in {0, HASH_BYTES}, "the hash of the evidence")
+    _need(message.evidence or message.evidence_sha256, "no evidence")
+    _need(len(message.marks) <= _MOST_MARKS and all(_REASON.fullmatch(one) for one in message.marks), "the marks")
+    return Entry(
+        actor=message.actor,
+        evidence=message.evidence,
+        evidence_sha256=message.evidence_sha256,
+        note=message.note,
+        marks=tuple(message.marks),
+    )
+
+
 def misfit(definition: Definition, statement: Statement) -> str | None:
     """What in a state is not as the very definition that it names wants it; None if nothing."""
     if statement.kind is not definition.state:
         return f"a state of type {statement.kind}"
+    is_day = definition.grain is Grain.DAY and statement.period.grain is Grain.BUCKET
+    if statement.period.grain is not definition.grain and not is_day:
+        return f"a state for a {statement.period.grain}"
+    if statement.entry is not None and not definition.entry:
+        return "a state that a person typed"
     for place, cell in statement.cells.items():
         known: Sequence[Callable[[object], bool]] = [one.known.__contains__ for one in definition.dimensions]
         if len(place) != len(known) or not all(is_in(word) for is_in, word in zip(known, place, strict=True)):

@@ -64,6 +64,7 @@ class FigureState(_message.Message):
     SUPERSEDES_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     FOLD_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
     indicator: _builtins.str
     version: _builtins.int
     definition_hash: _builtins.bytes
@@ -87,6 +88,10 @@ class FigureState(_message.Message):
     def fold(self) -> Global___FigureFold:
         """Only where the author folded the states of the centres below into this one."""
 
+    @_builtins.property
+    def entry(self) -> Global___FigureEntry:
+        """Only where a person typed it."""
+
     def __init__(
         self,
         *,
@@ -102,10 +107,11 @@ class FigureState(_message.Message):
         supersedes: _builtins.bytes = ...,
         reason: _builtins.str = ...,
         fold: Global___FigureFold | None = ...,
+        entry: Global___FigureEntry | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fold", b"fold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "fold", b"fold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "cells", b"cells", "definition_hash", b"definition_hash", "fold", b"fold", "indicator", b"indicator", "period", b"period", "reason", b"reason", "revision", b"revision", "status", b"status", "supersedes", b"supersedes", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "cells", b"cells", "definition_hash", b"definition_hash", "entry", b"entry", "fold", b"fold", "indicator", b"indicator", "period", b"period", "reason", b"reason", "revision", b"revision", "status", b"status", "supersedes", b"supersedes", "type", b"type", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -200,3 +206,109 @@ class FigureFold(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FigureFold: _TypeAlias = FigureFold  # noqa: Y015
+
+@_typing.final
+class FigureEntry(_message.Message):
+    """Who typed a state, on which evidence; absent where it was read out of books."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_SHA256_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    evidence: _builtins.str
+    """What the number was taken from, in words, and the SHA-256 of a file if there is one."""
+    evidence_sha256: _builtins.bytes
+    note: _builtins.str
+    """Why it was typed or changed."""
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules that it does not keep, and that were confirmed."""
+
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        evidence_sha256: _builtins.bytes = ...,
+        note: _builtins.str = ...,
+        marks: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "evidence", b"evidence", "evidence_sha256", b"evidence_sha256", "marks", b"marks", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigureEntry: _TypeAlias = FigureEntry  # noqa: Y015
+
+@_typing.final
+class FigureApproval(_message.Message):
+    """One step of the two-step approval of a dataset, for one period and area: the payload of a record of kind figure.approval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    AREA_CODE_FIELD_NUMBER: _builtins.int
+    PERIOD_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ACT_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ACTOR_MARK_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    WITHOUT_FIELD_NUMBER: _builtins.int
+    IS_AFTER_FREEZE_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    FOLLOWS_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    area_code: _builtins.str
+    period: _builtins.str
+    number: _builtins.int
+    """Counts from 1 for each dataset, area and period of a centre; the highest holds."""
+    act: _builtins.str
+    """prepare, approve, return or unlock."""
+    actor: _builtins.str
+    actor_mark: _builtins.bytes
+    """Tells two people of one centre apart, and names neither."""
+    reason: _builtins.str
+    is_after_freeze: _builtins.bool
+    """After the freeze date: an exception as well."""
+    at_us: _builtins.int
+    follows: _builtins.bytes
+    """SHA-256 of the step before; empty in the first."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The hashes of the states that it speaks of, ascending."""
+
+    @_builtins.property
+    def without(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Registry names of the centres below that had not approved: the recorded exception."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        area_code: _builtins.str = ...,
+        period: _builtins.str = ...,
+        number: _builtins.int = ...,
+        act: _builtins.str = ...,
+        states: _abc.Iterable[_builtins.bytes] | None = ...,
+        actor: _builtins.str = ...,
+        actor_mark: _builtins.bytes = ...,
+        reason: _builtins.str = ...,
+        without: _abc.Iterable[_builtins.str] | None = ...,
+        is_after_freeze: _builtins.bool = ...,
+        at_us: _builtins.int = ...,
+        follows: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "actor", b"actor", "actor_mark", b"actor_mark", "area_code", b"area_code", "at_us", b"at_us", "dataset", b"dataset", "follows", b"follows", "is_after_freeze", b"is_after_freeze", "number", b"number", "period", b"period", "reason", b"reason", "states", b"states", "without", b"without"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigureApproval: _TypeAlias = FigureApproval  # noqa: Y015

@@ -43,7 +43,7 @@ class Figures:
             post.context.definitions = CATALOGUE
             post.context.random = post.random
             post.context.modules = ()
-            post.context.settings.figures = SimpleNamespace(period_s=period_s, look_back=40)
+            post.context.settings.figures = SimpleNamespace(period_s=period_s, look_back=40, freeze_s=30 * 86_400)
         self.period_s = period_s
         self.asked = {}
 
