@@ -1,4 +1,4 @@
-"""Numbers that a person types: signed like any other state, marked as typed, with evidence, and never changed in place."""
+"""Numbers that a person types: signed like any other state, marked as typed, with evidence, never changed in place."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -78,7 +78,7 @@ def enter(session: Session, context: "NodeContext", definition: Definition, pers
     """Sign what was typed as the next revision; raises what is wrong with it, in words."""
     if context.custody_locked():
         raise CustodyLocked
-    now, me = context.clock.now(), context.centre.name
+    now = context.clock.now()
     before = _before(session, context, definition, typed.period)
     last = newest(before.get(typed.period, ()))
     _check(session, context, definition, typed, last, now)
@@ -162,7 +162,7 @@ def _check(  # noqa: PLR0917 - what a refusal depends on
     is_bucket = typed.period.seconds == seconds and Period.of(typed.period.begin, seconds) == typed.period
     if typed.period.grain is not definition.grain and not is_bucket:
         raise Invalid(
-            "kỳ không hợp với chỉ tiêu", errors=[{"field": "period", "message": f"cần một {definition.period}"}]
+            "kỳ không hợp với chỉ tiêu", errors=[{"field": "period", "message": f"cần một {definition.grain.label}"}]
         )
     if typed.period.end > now:
         raise Conflict("kỳ chưa kết thúc")

@@ -1,4 +1,4 @@
-"""What people noted about values that look wrong: a mark stays until somebody has followed it up, and says what came out."""
+"""What people noted about values that look wrong: a mark stays open until somebody says what came out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -35,11 +35,24 @@ class Grain(StrEnum):
     YEAR = "year"
 
     @property
+    def label(self) -> str:
+        """The Vietnamese word."""
+        return _GRAIN_LABELS[self]
+
+    @property
     def order(self) -> int:
         """Its place from short to long."""
         return tuple(Grain).index(self)
 
 
+_GRAIN_LABELS = {
+    Grain.BUCKET: "kỳ",
+    Grain.DAY: "ngày",
+    Grain.WEEK: "tuần",
+    Grain.MONTH: "tháng",
+    Grain.QUARTER: "quý",
+    Grain.YEAR: "năm",
+}
 _GRAINS = {Grain.WEEK: _WEEK_DAYS, Grain.MONTH: _MONTH_DAYS, Grain.QUARTER: _QUARTER_DAYS, Grain.YEAR: _YEAR_DAYS}
 
 

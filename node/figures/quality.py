@@ -1,4 +1,4 @@
-"""Rules that a value should keep: least, most, and not far from the periods before. A broken rule marks, it never changes.
+"""Rules that a value should keep: least, most, not far from the periods before. A broken rule marks, changes nothing.
 
 A value far out is told by the median of the periods before and the median distance from it, which one wild value does
 not move.

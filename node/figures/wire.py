@@ -249,9 +249,7 @@ def _fold(message: figure_pb2.FigureFold) -> Fold:
 
 def _entry(message: figure_pb2.FigureEntry) -> Entry:
     texts = (message.actor, message.evidence, message.note)
-    _need(
-        message.actor and all(len(text) <= LONGEST_TEXT for text in texts), "who typed it, or a text that is too long"
-    )
+    _need(message.actor and all(len(text) <= LONGEST_TEXT for text in texts), "who typed it, or too long a text")
     _need(len(message.evidence_sha256) in {0, HASH_BYTES}, "the hash of the evidence")
     _need(message.evidence or message.evidence_sha256, "no evidence")
     _need(len(message.marks) <= _MOST_MARKS and all(_REASON.fullmatch(one) for one in message.marks), "the marks")
