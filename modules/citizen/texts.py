@@ -197,6 +197,11 @@ ENGLISH = {
         "Too often within a minute from this network. Wait a minute and try again."
     ),
     "Đang chờ {centre} tiếp nhận.": "Waiting for {centre} to accept it.",
+    "Đã gửi đề nghị mở lại tới {centre}; đang chờ trả lời.": "{centre} was asked to reopen it; its answer is awaited.",
+    "Xin mở lại": "Reopening asked for",
+    "Đã nhận đề nghị mở lại": "Wish to reopen received",
+    "Đã nhận đánh giá": "Rating received",
+    "Giữ kết quả": "Result kept",
     "Đường truyền tới {centre} đang gián đoạn; thông tin mới sẽ được gửi ngay khi nối lại.": (
         "The line to {centre} is down; news will be sent as soon as it is back."
     ),

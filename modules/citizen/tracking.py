@@ -1,6 +1,6 @@
 """What whoever holds a receipt may see: where the report stands, who acted, and for whom it waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,12 @@ from node.incident import rows
 from node.incident.act import Desk, perform, timeline
 from node.incident.steps import ACT_TITLES, RATINGS, possible
 from node.incident.value import Custody, CustodyState, Event, Incident, overdue_cause
+from node.incident.wish import is_pending
 
 Say = Callable[[str], str]
 
 # A step's note is for the staff, but the reason of these is owed to whoever reported.
-_TOLD_NOTES = {"refuse", "duplicate", "resolve", "close", "reopen", "rate"}
+_TOLD_NOTES = {"refuse", "duplicate", "resolve", "close", "keep", "reopen", "ask_reopen", "rate"}
 _NOTE_LABELS = {"resolve": "Kết quả", "rate": "Mức đánh giá", "close": "Ghi chú"}
 _UNTOLD_ACTS = {"note"}
 _REASON_LENGTH = 500
@@ -68,6 +69,8 @@ def view(session: Session, viewer: Viewer, code: str) -> dict[str, Any]:
     now = context.clock.now()
     allowed = {action.name for action in possible(incident, context.centre.name, context.centre.parent)}
     cause = overdue_cause(incident, context.centre.name, now)
+    events = timeline(session, incident.id)
+    is_asked = is_pending(events)
     return {
         "code": row["code"],
         "track_url": f"{BASE}/track/{row['code']}",
@@ -86,13 +89,24 @@ def view(session: Session, viewer: Viewer, code: str) -> dict[str, Any]:
         "overdue_cause": cause,
         "complaint": row["complaint"],
         "note": note(viewer, row["area_code"], row["place_area_code"], now),
-        "waiting": waiting(viewer, incident.custody),
-        "timeline": [_line(viewer, event) for event in timeline(session, incident.id) if event.act not in _UNTOLD_ACTS],
+        "waiting": f"{_asked(viewer, incident) if is_asked else ''} {waiting(viewer, incident.custody)}".strip(),
+        "timeline": [_line(viewer, event) for event in events if event.act not in _UNTOLD_ACTS],
         "rating": row["rating"],
         "rating_title": say(_RATING_TITLES.get(row["rating"] or "", "")),
-        "may_rate": "rate" in allowed and row["rating"] is None,
-        "may_reopen": "reopen" in allowed,
+        "may_rate": "rate" in allowed and not _is_rated(row, events),
+        "may_reopen": "reopen" in allowed or ("ask_reopen" in allowed and not is_asked),
     }
+
+
+def _is_rated(row: RowMapping, events: Sequence[Event]) -> bool:
+    """Whether the present result is rated: an incident that was opened again since may be rated again."""
+    reopened = max((event.received_at or event.at for event in events if event.act == "reopen"), default=None)
+    return row["rating"] is not None and (reopened is None or row["rated_at"] >= reopened)
+
+
+def _asked(viewer: Viewer, incident: Incident) -> str:
+    words = viewer.say("Đã gửi đề nghị mở lại tới {centre}; đang chờ trả lời.")
+    return words.format(centre=viewer.centre(incident.custody.holder))
 
 
 def _area_name(context: NodeContext, code: str, now: datetime) -> str:
@@ -154,7 +168,7 @@ def rate(session: Session, context: NodeContext, code: str, rating: str, comment
         words = "Hãy chọn một mức đánh giá."
         raise Invalid(words, errors=[{"field": "rating", "message": words}])
     row = row_of(session, code)
-    if row["rating"] is not None:
+    if _is_rated(row, timeline(session, UUID(row["incident_id"]))):
         raise Conflict("Bạn đã đánh giá phản ánh này.")
     comment = _short(comment, "comment")
     now = context.clock.now()
@@ -167,12 +181,19 @@ def rate(session: Session, context: NodeContext, code: str, rating: str, comment
 
 
 def reopen(session: Session, context: NodeContext, code: str, reason: str) -> None:
-    """Open the report again because whoever reported says that it is not solved; raises Invalid or Conflict."""
+    """Open the report again because whoever reported says that it is not solved; raises Invalid or Conflict.
+
+    What another centre answers for it is asked to open: the wish rises, and that centre reopens or keeps its result.
+    """
     reason = _short(reason, "reason")
     if not reason:
         words = "Hãy cho biết vì sao cần mở lại."
         raise Invalid(words, errors=[{"field": "reason", "message": words}])
     row = row_of(session, code)
+    incident = rows.get(session, UUID(row["incident_id"]))
+    if not incident.custody.is_responsible(context.centre.name):
+        _perform(session, context, row, "ask_reopen", {"note": _upward(row, reason)})
+        return
     _perform(session, context, row, "reopen", {"note": _upward(row, reason)})
     session.execute(
         update(report_table)

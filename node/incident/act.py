@@ -31,6 +31,7 @@ from node.incident.value import (
     text_problem,
     thumbnail_problem,
 )
+from node.incident.wish import is_pending
 from node.territory import Centre
 
 Fields = Mapping[str, str]
@@ -243,6 +244,13 @@ def _reopen(session: Session, incident: Incident, action: Action, values: Fields
     return replace(outcome, incident=replace(outcome.incident, deadline=None, unit="", duplicate_of=None))
 
 
+def _ask_reopen(session: Session, incident: Incident, action: Action, values: Fields, desk: Desk) -> Outcome:
+    """A wish to whoever ended it: nothing changes here, and a second wish waits for the answer to the first."""
+    if is_pending(rows.events(session, incident.id)):
+        raise Conflict("đề nghị mở lại đã được gửi và đang chờ trả lời", extra={"version": incident.version})
+    return _plain(session, incident, action, values, desk)
+
+
 def _rate(session: Session, incident: Incident, action: Action, values: Fields, desk: Desk) -> Outcome:
     """A rating changes the status only where the incident is held; elsewhere it is told to whoever holds it."""
     _ = session
@@ -296,6 +304,7 @@ _EFFECTS: Mapping[str, Callable[[Session, Incident, Action, Fields, Desk], Outco
     "ask_extension": _ask_extension,
     "grant_extension": _grant_extension,
     "duplicate": _duplicate,
+    "ask_reopen": _ask_reopen,
     "reopen": _reopen,
     "rate": _rate,
     "escalate": _escalate,

@@ -8,7 +8,7 @@ from federation.end_receipt import give
 from federation.receiver import Inbound, Unacceptable
 from federation.rights import is_past_parent, step_towards
 from node.incident import custody as custody_rules
-from node.incident import rows, tell, wire
+from node.incident import rows, tell, wire, wish
 from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
 from node.incident.erase import clear, is_erasure
@@ -27,10 +27,11 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     news = wire.decode(inbound.payload)
     pages = unfold(inbound, news, ear, is_from_below=is_from_below)
     incident = rows.find(session, news.incident_id)
-    if incident is not None and _is_told(session, inbound, pages):
+    if incident is not None and _is_told(session, pages):
         rows.add_proof(session, incident.id, proof_of(pages[-1], ear))
         return
     _check_turn(session, incident, inbound, news, is_from_below=is_from_below)
+    fresh = [event_of(page, ear) for page in pages if page.news.step is not None and _is_new(session, page)]
     for page in pages:
         incident = _apply(session, incident, page, ear, is_from_below=is_from_below)
         if page.raw and is_from_below and incident is not None:
@@ -46,6 +47,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
         incident = replace(incident, heard_above=max(incident.heard_above, news.serial))
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
     incident = _decide_at_once(session, incident, inbound, news, ear)
+    incident = wish.note_heard(session, incident, fresh, ear)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
 
 
@@ -113,20 +115,17 @@ def _check_turn(
         raise Unacceptable("OLD_MESSAGE", f"message {news.serial} about an incident, after {heard}")
 
 
-def _is_told(session: Session, inbound: Inbound, pages: list[Page]) -> bool:
+def _is_told(session: Session, pages: list[Page]) -> bool:
     """Whether a neighbour, put back to a copy of a life that was given up, passes on anew what was verified here."""
-    news = pages[-1].news
-    if rows.is_news(session, news.incident_id, inbound.origin, inbound.created_at, news.serial):
-        return False
-    return says_nothing_new(pages, {proof.rid for proof in rows.proofs(session, news.incident_id)})
+    known = {proof.rid for proof in rows.proofs(session, pages[-1].news.incident_id)}
+    return not _is_new(session, pages[-1]) and says_nothing_new(pages, known)
 
 
 def _apply(
     session: Session, incident: Incident | None, page: Page, ear: Ear, *, is_from_below: bool
 ) -> Incident | None:
     """Apply what one author signed; a record that was applied before proves it again and changes nothing."""
-    record, news = page.record, page.news
-    is_new = rows.is_news(session, news.incident_id, record.origin, record.created_at, news.serial)
+    news, is_new = page.news, _is_new(session, page)
     if incident is None and news.content is not None and is_from_below:
         incident = _keep_content(session, page, ear)
     if incident is None:
@@ -141,6 +140,11 @@ def _apply(
     before = incident.custody
     incident = _custody_heard(session, incident, page, ear)
     return _status_heard(incident, before, page, event, ear)
+
+
+def _is_new(session: Session, page: Page) -> bool:
+    record = page.record
+    return rows.is_news(session, page.news.incident_id, record.origin, record.created_at, page.news.serial)
 
 
 def _keep_content(session: Session, page: Page, ear: Ear) -> Incident:
@@ -268,13 +272,13 @@ def _decide_at_once(session: Session, incident: Incident, inbound: Inbound, news
 
 
 def settle(session: Session, ear: Ear) -> int:
-    """Decide what was asked back while this centre was locked; how many that were."""
+    """Decide what was asked back, and note what was wished, while this centre was locked; how many that were."""
     found = rows.asked_back_from(session, ear.centre.name)
     for incident in found:
         verdict = Answer(incident.custody.holder, incident.custody.term, accepted=False)
         told = _give_back(session, incident, verdict, ear)
         rows.save(session, replace(told, version=told.version + 1, updated_at=ear.now))
-    return len(found)
+    return len(found) + wish.note_late(session, ear)
 
 
 def _is_open(incident: Incident, giver: str, term: int) -> bool:

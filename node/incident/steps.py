@@ -26,6 +26,7 @@ class Need(StrEnum):
     END = "end"  # the right to end it: held, and not offered
     OFFERED_HERE = "offered_here"  # another centre offers it to this one
     OFFERED_AWAY = "offered_away"  # this centre has offered it and not yet asked for it back
+    ELSEWHERE = "elsewhere"  # another centre answers for it
     NONE = "none"
 
 
@@ -78,7 +79,7 @@ RATINGS = (("satisfied", "Hài lòng"), ("accepted", "Chấp nhận"), ("unsatis
 _WORKING = frozenset({Status.ASSIGNED, Status.IN_PROGRESS, Status.EXTENSION_GRANTED})
 _FRESH = frozenset({Status.NEW, Status.RECEIVED, Status.TRIAGED, Status.REOPENED})
 _OPEN = frozenset(status for status in Status if status.is_open)
-_BEFORE_ESCALATION = _OPEN - {Status.ESCALATED}
+_BEFORE_ESCALATION = _OPEN - {Status.ESCALATED, Status.REOPEN_ASKED}
 _HANDLED = frozenset({Status.RESOLVED, Status.PUBLISHED, Status.RATED})
 _ENDED = _HANDLED | {Status.CLOSED, Status.REFUSED, Status.DUPLICATE}
 
@@ -168,7 +169,9 @@ _ACTIONS = (
         fields=(Field("of", "Số của sự cố đã có", required=True, limit=40), _REASON),
         danger=True,
     ),
-    Action("reopen", "Mở lại", _ENDED, Status.REOPENED, Need.END, fields=(_REASON,)),
+    Action("ask_reopen", "Xin mở lại", _ENDED, None, Need.ELSEWHERE, Who.CITIZEN, fields=(_REASON,)),
+    Action("reopen", "Mở lại", _ENDED | {Status.REOPEN_ASKED}, Status.REOPENED, Need.END, fields=(_REASON,)),
+    Action("keep", "Giữ kết quả", frozenset({Status.REOPEN_ASKED}), Status.CLOSED, Need.END, fields=(_REASON,)),
     Action("close", "Đóng", _HANDLED, Status.CLOSED, Need.END, fields=(_NOTE,), danger=True),
     Action("note", "Ghi chú diễn biến", _OPEN, None, fields=(Field("note", "Nội dung", "longtext", required=True),)),
 )
@@ -179,6 +182,8 @@ CUSTODY_ACTIONS = frozenset({"escalate", "withdraw", "accept", "decline"})
 ACT_TITLES: Mapping[str, str] = {action.name: action.title for action in _ACTIONS} | {
     "open": "Ghi nhận",
     "returned": "Được trả lại",
+    "reopen_asked": "Đã nhận đề nghị mở lại",
+    "rated": "Đã nhận đánh giá",
     "bypass": "Nhận qua đường vòng",
     "erase": "Xóa nội dung",
     "erase_pictures": "Xóa ảnh",
@@ -196,6 +201,8 @@ def is_met(need: Need, custody: Custody, me: str) -> bool:
             return custody.state is CustodyState.OFFERED and custody.offered_to == me
         case Need.OFFERED_AWAY:
             return custody.state is CustodyState.OFFERED and custody.holder == me and not custody.asked_back
+        case Need.ELSEWHERE:
+            return not custody.is_responsible(me)
         case Need.NONE:
             return True
 
@@ -204,7 +211,7 @@ def hindrance(
     incident: Incident, action: Action, me: str, parent: str | None, *, is_locked: bool = False
 ) -> str | None:
     """Why an action is not possible now, in Vietnamese; None if it is."""
-    if is_locked and action.need not in {Need.CARE, Need.NONE}:
+    if is_locked and action.need not in {Need.CARE, Need.ELSEWHERE, Need.NONE}:
         return "trung tâm vừa được khôi phục và đang chờ các trung tâm lân cận gửi lại dữ liệu"
     if incident.status not in action.since:
         return f"không thể “{action.title}” khi đang ở trạng thái “{incident.status.label}”"

@@ -49,6 +49,7 @@ class Status(StrEnum):
     PUBLISHING = "publishing"
     PUBLISHED = "published"
     RATED = "rated"
+    REOPEN_ASKED = "reopen_asked"
     REOPENED = "reopened"
     CLOSED = "closed"
 
@@ -78,6 +79,7 @@ _STATUS_LABELS = {
     Status.PUBLISHING: "Chờ duyệt công khai",
     Status.PUBLISHED: "Đã công khai",
     Status.RATED: "Đã đánh giá",
+    Status.REOPEN_ASKED: "Xin mở lại",
     Status.REOPENED: "Mở lại",
     Status.CLOSED: "Đóng",
 }
@@ -238,7 +240,7 @@ def due_at(incident: Incident) -> datetime | None:
     match incident.status:
         case Status.NEW:
             return incident.opened_at + RECEIVE_LIMIT.of(incident.severity)
-        case Status.REOPENED:
+        case Status.REOPENED | Status.REOPEN_ASKED:
             return incident.status_at + RECEIVE_LIMIT.of(incident.severity)
         case Status.RECEIVED | Status.TRIAGED:
             return incident.status_at + ASSIGN_LIMIT.of(incident.severity)

@@ -186,7 +186,7 @@ def test_who_may_grant_publish_and_rate():
         "deny_extension",
         "publish",
     }
-    assert {name for name, one in ACTIONS.items() if one.who is Who.CITIZEN} == {"rate"}
+    assert {name for name, one in ACTIONS.items() if one.who is Who.CITIZEN} == {"rate", "ask_reopen"}
 
 
 def test_deadlines_by_urgency_and_the_cause_of_being_late(commune):

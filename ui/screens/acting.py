@@ -29,6 +29,7 @@ STATUS_WORDS = {
     "publishing": "Chờ duyệt",
     "published": "Đã công khai",
     "rated": "Đã đánh giá",
+    "reopen_asked": "Xin mở lại",
     "reopened": "Mở lại",
     "closed": "Đóng",
 }

@@ -1,8 +1,12 @@
+from dataclasses import replace
+from uuid import UUID
+
 import pytest
 
 from federation.tables import metadata as federation_metadata
 from modules.citizen.tables import report
 from node.incident import rows
+from node.incident.value import Custody, CustodyState, Event, Status
 from tests.modules.citizen.centre import BASE, JSON, PAGE, PARENT, PHUOC_TAN, FakePeer
 
 
@@ -149,6 +153,50 @@ def test_a_resolved_report_is_opened_again_with_a_reason(centre, citizen, sent):
     body = followed(citizen, sent).json()
     assert (body["status"], body["may_reopen"]) == ("reopened", False)
     assert body["timeline"][-1]["note"] == "Rác vẫn còn đó"
+
+
+def ended_above(centre, sent, status=Status.RESOLVED, act="resolve"):
+    """What the centre above answers for, and how it stands there by its word."""
+    known = UUID(sent["incident_id"])
+
+    def step(session):
+        found, now = rows.get(session, known), centre.clock.now()
+        held = Custody(CustodyState.GIVEN, PARENT, None, 2, now)
+        told_up = max(1, found.told_up)
+        rows.save(session, replace(found, custody=held, status=status, status_at=now, told_up=told_up))
+        rows.add_event(session, known, Event(at=now, centre=PARENT, actor="", act=act, status=status))
+
+    centre.database.write(step)
+
+
+def test_a_report_that_was_ended_above_is_asked_to_be_reopened_once(centre, citizen, sent):
+    ended_above(centre, sent)
+    assert followed(citizen, sent).json()["may_reopen"] is True
+    url = f"{BASE}/api/reports/{sent['code']}/reopening"
+    body = citizen.post(url, data={"reason": "Lê Thị Bưởi: vẫn ngập, gọi 0901234567"}, headers=JSON).json()
+    assert (body["status"], body["may_reopen"]) == ("resolved", False)
+    assert body["waiting"] == "Đã gửi đề nghị mở lại tới OC thành phố Biên Hòa; đang chờ trả lời."
+    assert citizen.post(url, data={"reason": "vẫn ngập"}, headers=JSON).status_code == 409
+    told = [payload for kind, *_, payload in centre.records() if kind == "incident.status"]
+    assert [b"ask_reopen" in payload for payload in told] == [True]
+    assert "Bưởi".encode() not in told[0]
+    assert b"0901234567" not in told[0]
+    centre.clock.advance(60)
+    ended_above(centre, sent, Status.CLOSED, "keep")
+    body = followed(citizen, sent).json()
+    assert (body["waiting"], body["may_reopen"]) == ("", True)
+
+
+def test_what_was_reopened_above_is_rated_anew(centre, citizen, sent):
+    ended_above(centre, sent)
+    url = f"{BASE}/api/reports/{sent['code']}/rating"
+    assert citizen.post(url, data={"rating": "unsatisfied"}, headers=JSON).json()["may_rate"] is False
+    centre.clock.advance(60)
+    ended_above(centre, sent, Status.REOPENED, "reopen")
+    ended_above(centre, sent)
+    assert followed(citizen, sent).json()["may_rate"] is True
+    assert citizen.post(url, data={"rating": "satisfied"}, headers=JSON).json()["rating"] == "satisfied"
+    assert citizen.post(url, data={"rating": "satisfied"}, headers=JSON).status_code == 409
 
 
 def test_the_page_offers_rating_and_reopening_without_a_script(centre, citizen, sent):
