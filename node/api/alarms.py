@@ -50,6 +50,15 @@ _OTHER = "Sự cố liên thông"
 _OF_A_STATE = frozenset({"PEER_REFUSED", "TLS_REFUSED", "SILENT"})
 _NOT_PROVED = ("WRONG_PEER", "FOREIGN_PEER")
 _AHEAD = frozenset({"PARENT_AHEAD", "CHILD_AHEAD"})
+_OF_A_REFUSAL = frozenset({"PEER_REFUSED", "TLS_REFUSED"})
+_CASE_TITLES: Mapping[str, str] = {
+    "unknown": "{me} từ chối một kết nối chưa rõ của ai",
+    "child": "{me} từ chối kết nối của {peer}",
+    "address": "{me} từ chối nơi trả lời ở địa chỉ của {peer}: không chứng minh được danh tính",
+    "parent": "{peer} từ chối kết nối của {me}",
+    "here": "{peer} có dữ liệu mà {me} không còn",
+    "there": "{me} có dữ liệu mà {peer} không còn",
+}
 
 
 def alarms_view(
@@ -75,38 +84,39 @@ def _is_past(alarm: LinkAlarm, since: Mapping[str, datetime | None]) -> bool:
 
 
 def _link_alarm(alarm: LinkAlarm, look: Look) -> dict[str, Any]:
+    case = _case(alarm, look)
     return {
         "at": alarm.at.isoformat(),
         "code": alarm.code,
-        "title": _title(alarm, look),
+        "case": case,
+        "title": _title(alarm, case, look),
         "peer": centre_title(look.registry, alarm.peer) if alarm.peer else "",
         "origin": centre_title(look.registry, alarm.origin) if alarm.origin else "",
         "detail": _named(alarm.detail, look),
+        "incident": None,
     }
 
 
-def _title(alarm: LinkAlarm, look: Look) -> str:
-    """What happened, told by titles and from this centre's side."""
-    me, peer = look.centre.title, centre_title(look.registry, alarm.peer) if alarm.peer else ""
-    if alarm.code in _OF_A_STATE:
-        return _refusal(alarm, look, me, peer)
+def _case(alarm: LinkAlarm, look: Look) -> str:
+    """Which of a code's two or more stories this is, seen from here; empty where a code has one."""
+    has_parent = look.registry.parent_of(look.centre.name) == alarm.peer
     if alarm.code in _AHEAD:
         # a parent that is ahead of its child: the reader is the one that lost only where the parent is the neighbour
-        has_parent = look.registry.parent_of(look.centre.name) == alarm.peer
-        is_loser = has_parent is (alarm.code == "PARENT_AHEAD")
-        return f"{peer} có dữ liệu mà {me} không còn" if is_loser else f"{me} có dữ liệu mà {peer} không còn"
-    return ALARM_TITLES.get(alarm.code, _OTHER).format(me=me, peer=peer or "Trung tâm khác")
+        return "here" if has_parent is (alarm.code == "PARENT_AHEAD") else "there"
+    if alarm.code not in _OF_A_REFUSAL:
+        return ""
+    if not alarm.peer:
+        return "unknown"
+    if not has_parent:
+        return "child"
+    return "address" if alarm.detail.startswith(_NOT_PROVED) else "parent"
 
 
-def _refusal(alarm: LinkAlarm, look: Look, me: str, peer: str) -> str:
-    """Who refused whom."""
-    if not peer:
-        return f"{me} từ chối một kết nối chưa rõ của ai"
-    if look.registry.parent_of(look.centre.name) != alarm.peer:
-        return f"{me} từ chối kết nối của {peer}"
-    if alarm.detail.startswith(_NOT_PROVED):
-        return f"{me} từ chối nơi trả lời ở địa chỉ của {peer}: không chứng minh được danh tính"
-    return f"{peer} từ chối kết nối của {me}"
+def _title(alarm: LinkAlarm, case: str, look: Look) -> str:
+    """What happened, told by titles and from this centre's side."""
+    peer = centre_title(look.registry, alarm.peer) if alarm.peer else "Trung tâm khác"
+    words = _CASE_TITLES[case] if case else ALARM_TITLES.get(alarm.code, _OTHER)
+    return words.format(me=look.centre.title, peer=peer)
 
 
 def _named(detail: str, look: Look) -> str:
@@ -131,8 +141,10 @@ def _offer_alarm(one: Incident, look: Look) -> dict[str, Any]:
     return {
         "at": (one.custody.since + OFFER_LIMIT).isoformat(),
         "code": "OFFER_UNANSWERED",
+        "case": "",
         "title": ALARM_TITLES["OFFER_UNANSWERED"],
         "peer": centre_title(look.registry, str(one.custody.offered_to)),
         "origin": centre_title(look.registry, one.custody.holder),
         "detail": f"Sự cố {one.number}: {one.title}",
+        "incident": {"id": str(one.id), "number": one.number, "title": one.title},
     }

@@ -173,7 +173,7 @@ def test_an_unanswered_offer_rings_at_both_ends_only(tree):
     for post in (tree.commune, tree.district):
         (alarm,) = look(post)["alarms"]
         assert alarm["code"] == "OFFER_UNANSWERED"
-        assert one.number in alarm["detail"]
+        assert alarm["incident"] == {"id": str(one.id), "number": one.number, "title": one.title}
         assert alarm["origin"] == "COC phường Tam Phước"
         assert alarm["peer"] == "OC thành phố Biên Hòa"
     assert look(tree.province)["alarms"] == []
@@ -240,6 +240,7 @@ def test_a_refusal_names_who_refused_whom_and_no_registry_name(tree):
         "OC thành phố Biên Hòa từ chối kết nối của COC phường Tam Phước",
         "OC thành phố Biên Hòa từ chối một kết nối chưa rõ của ai",
     ]
+    assert [one["case"] for one in found] == ["parent", "address", "child", "unknown"]
     assert not any(".lienthong.internal" in one["detail"] for one in found)
 
 
