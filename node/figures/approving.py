@@ -67,6 +67,7 @@ class Desk:
 
     me: str
     place: Place
+    period: Period
     approvals: Approvals
     states: tuple[Stated, ...]
     children: tuple[str, ...]
@@ -109,6 +110,7 @@ def desk_of(session: Session, context: "NodeContext", place: Place, dataset: str
     return Desk(
         me=context.centre.name,
         place=place,
+        period=period,
         approvals=approval_rows.that_hold(approval_rows.steps_in(session, period.begin, period.end)),
         states=tuple(last_of_each(states, catalogue, dataset)),
         children=children_due(place, catalogue, dataset, period, context.settings.figures.period_s),

@@ -1,18 +1,23 @@
 """One figure looked into: the share of each centre, every revision, who signed it when, and whether it verifies now."""
 
+from collections.abc import Mapping, Sequence
+
 from sqlalchemy.orm import Session
 
+from node.figures.book import Book
 from node.figures.definition import Definition
+from node.figures.disclosure import is_small
 from node.figures.figure import Coverage, Figure, Status, figure
-from node.figures.gathering import Part, Place, gather, is_within
+from node.figures.gathering import Gathered, Part, Place, is_within
+from node.figures.noting import Note, notes_on
 from node.figures.proving import Verdict, prove
+from node.figures.quality import Rule
 from node.figures.rows import Stated
 from node.figures.state import total_of
 from node.figures.view import (
     LATE,
     NOBODY,
     WHOLE,
-    Book,
     Json,
     figure_view,
     is_unread,
@@ -21,6 +26,7 @@ from node.figures.view import (
     states_of,
     unread_view,
 )
+from node.figures.wire import Entry
 from node.incident.view import centre_title
 
 _VERDICTS = {
@@ -39,9 +45,15 @@ def detail(session: Session, book: Book, definition: Definition) -> Json:
     """A figure with the share of each centre, and every revision with who signed it, when, and whether it verifies."""
     found = book.gather(definition)
     registry = book.place.registry
+    hashes = [part.stated.hash for part in found.parts if part.stated is not None]
+    notes = notes_on(session, hashes)
     return {
         **line(book, definition, found),
-        "centres": [_centre(session, book, definition, part) for part in found.parts],
+        "centres": [
+            {**_centre(session, book, found, part), "checks": _checks(book, definition, part, notes)}
+            for part in found.parts
+        ],
+        "series": [_moment(book, one) for one in book.series(definition)],
         "revisions": [revision_view(session, book, definition, one) for one in own_revisions(book, found)],
         "totals": [
             _claim(session, book, definition, entry.name)
@@ -53,9 +65,35 @@ def detail(session: Session, book: Book, definition: Definition) -> Json:
     }
 
 
-def _centre(session: Session, book: Book, definition: Definition, part: Part) -> Json:
+def _moment(book: Book, found: Gathered) -> Json:
+    """One part of a longer period, under its own label."""
+    missing = [centre_title(book.place.registry, part.centre) for part in found.parts if not part.is_received]
+    return {"period": found.period.key, **figure_view(found.figure(0)), "missing": missing}
+
+
+def _checks(
+    book: Book, definition: Definition, part: Part, notes: Mapping[tuple[bytes, str], Sequence[Note]]
+) -> list[Json]:
+    """The rules that a share breaks, and what somebody found out about each."""
+    if part.stated is None:
+        return []
+    return [
+        {
+            "rule": rule.value,
+            "title": rule.label,
+            "limit": limit,
+            "notes": [
+                {"actor": one.actor, "at": one.at.isoformat(), "note": one.note}
+                for one in notes.get((part.stated.hash, rule.value), ())
+            ],
+        }
+        for rule, limit in book.broken(definition, part)
+    ]
+
+
+def _centre(session: Session, book: Book, found: Gathered, part: Part) -> Json:
     """One centre's share, under a label of its own."""
-    registry = book.place.registry
+    registry, definition = book.place.registry, found.definition
     entry = registry.centre(part.centre)
     state = NOBODY if not part.is_received else LATE if part.is_late else WHOLE
     if not part.is_received and part.is_silent:
@@ -68,7 +106,9 @@ def _centre(session: Session, book: Book, definition: Definition, part: Part) ->
         "centre": part.centre,
         "code": entry.code if entry else "",
         "title": centre_title(registry, part.centre),
-        **figure_view(_share(definition, part)),
+        **figure_view(_share(found, part)),
+        "is_confidential": is_small(definition, total_of(definition.state, found.share(part))),
+        "is_typed": part.stated is not None and part.stated.statement.entry is not None,
         "state": "silent" if part.is_silent else state,
         "state_title": title,
         "revisions": [
@@ -77,15 +117,22 @@ def _centre(session: Session, book: Book, definition: Definition, part: Part) ->
     }
 
 
-def _share(definition: Definition, part: Part) -> Figure:
-    said = part.stated.statement if part.stated is not None else None
-    coverage = Coverage(expected=1, received=int(part.is_received), late=int(part.is_late), silent=int(part.is_silent))
+def _share(found: Gathered, part: Part) -> Figure:
+    said, received = part.stated.statement if part.stated is not None else None, part.is_received
+    coverage = Coverage(
+        expected=1,
+        received=int(received),
+        approved=int(part.is_approved),
+        late=int(part.is_late and received),
+        silent=int(part.is_silent and not received),
+    )
+    is_settled = said is None and found.shares and received and found.buckets is not None and found.buckets.is_over
     return figure(
-        definition,
-        total_of(definition.state, said.cells if said is not None else {}),
+        found.definition,
+        total_of(found.definition.state, found.share(part)),
         coverage,
         as_of=part.as_of,
-        status=said.status if said is not None else Status.PROVISIONAL,
+        status=said.status if said is not None else found.status if is_settled else Status.PROVISIONAL,
         revision=said.revision if said is not None else 0,
     )
 
@@ -119,8 +166,23 @@ def revision_view(session: Session, book: Book, definition: Definition, stated: 
         "hash": stated.hash.hex(),
         "supersedes": said.supersedes.hex(),
         "reason": said.reason,
+        "entry": _entry(said.entry),
+        "is_approved": (stated.centre, stated.hash) in book.approvals.approved,
         "clock_ahead": stated.is_clock_ahead,
         "rid": str(stated.rid),
+    }
+
+
+def _entry(entry: Entry | None) -> Json | None:
+    """Who typed a state and on which evidence; null where books gave it."""
+    if entry is None:
+        return None
+    return {
+        "actor": entry.actor,
+        "evidence": entry.evidence,
+        "evidence_sha256": entry.evidence_sha256.hex(),
+        "note": entry.note,
+        "marks": [Rule(one).label if one in tuple(Rule) else one for one in entry.marks],
     }
 
 
@@ -144,7 +206,7 @@ def _claim(session: Session, book: Book, definition: Definition, centre: str) ->
         territory=book.place.territory,
         now=book.place.now,
     )
-    ours = gather(place, definition, book.period, book.of(definition.code), spoke_at=book.spoke)
+    ours = book.gather(definition, place)
     has_same_parts = said.fold is not None and said.fold.parts_root == ours.root
     agrees = dict(said.cells) == dict(ours.cells) if has_same_parts else None
     return {

@@ -5,7 +5,7 @@ in between has added up is never used here.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -49,9 +49,24 @@ class Part:
         return self.as_of is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """How many shorter periods make up a longer one; how many are over, due from somebody, and whole."""
+
+    all: int
+    over: int
+    due: int
+    whole: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is still to come."""
+        return self.over == self.all
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """A figure with the parts that it was made of."""
+    """A figure with the parts that it was made of; of a longer period also how many buckets it has, and each share."""
 
     definition: Definition
     period: Period
@@ -62,6 +77,14 @@ class Gathered:
     as_of: datetime | None
     status: Status
     root: bytes
+    buckets: Buckets | None = None
+    shares: Mapping[str, Cells] = field(default_factory=dict)
+
+    def share(self, part: Part) -> Cells:
+        """What one centre said."""
+        if part.stated is not None:
+            return part.stated.statement.cells
+        return self.shares.get(part.centre, {})
 
     def figure(self, revision: int) -> Figure:
         """The figure under the revision that this centre published it as; 0 if it has not yet."""

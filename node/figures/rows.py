@@ -192,6 +192,11 @@ def known_periods(session: Session, most: int) -> list[Period]:
     return [Period(row.begins_at, row.seconds) for row in session.execute(query)]
 
 
+def oldest(session: Session) -> datetime | None:
+    """When the oldest period of which anything is known begins."""
+    return session.scalar(select(figure_state.c.begins_at).order_by(figure_state.c.begins_at).limit(1))
+
+
 def newest(found: Iterable[Stated]) -> Stated | None:
     """The one of several states that holds."""
     return max(found, key=lambda one: one.order, default=None)

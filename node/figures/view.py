@@ -1,67 +1,32 @@
 """Figures as the API, the screens and the export get them: the one place where a figure becomes plain values."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from node.figures import rows
+from node.figures.book import Book, own_of
 from node.figures.catalogue import Catalogue
-from node.figures.closing import spoke_at
 from node.figures.definition import Definition
+from node.figures.disclosure import is_small
 from node.figures.figure import Figure
-from node.figures.gathering import Gathered, Place, by_period, due_at, gather, is_within
-from node.figures.period import Period
+from node.figures.gathering import Buckets, Gathered, due_at, is_within
+from node.figures.light import light
+from node.figures.period import DAY_S, Grain, Period
 from node.figures.rows import Stated, newest
-from node.figures.state import Dimensions, write_decimal
+from node.figures.state import Dimensions, StateType, write_decimal
 from node.incident.view import centre_title
 
 Json = dict[str, Any]
 CLOSING, WHOLE, LATE, INCOMPLETE, NOBODY = "closing", "ok", "late", "incomplete", "unknown"
+RUNNING, LISTED = "running", "listed"
 _STATE_TITLES = {
     CLOSING: "Đang chờ các trung tâm chốt",
     WHOLE: "Đủ số liệu",
     LATE: "Đủ, có số đến muộn",
     INCOMPLETE: "Chưa biết: thiếu số liệu",
     NOBODY: "Chưa có số liệu",
+    RUNNING: "Kỳ đang chạy: mới tính đến nay",
+    LISTED: "Chỉ liệt kê, không cộng",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """All that this centre holds of one period, sorted by indicator."""
-
-    place: Place
-    period: Period
-    states: Mapping[tuple[str, Period], list[Stated]]
-    spoke: Mapping[str, Any]
-
-    def of(self, code: str) -> list[Stated]:
-        """Every state of one indicator."""
-        return self.states.get((code, self.period), [])
-
-    def gather(self, definition: Definition) -> Gathered:
-        """The figure of one indicator, with its parts."""
-        return gather(self.place, definition, self.period, self.of(definition.code), spoke_at=self.spoke)
-
-    def totals(self, definition: Definition, centre: str) -> list[Stated]:
-        """The totals that a centre signed for this area, oldest revision first."""
-        found = [
-            one
-            for one in self.of(definition.code)
-            if one.centre == centre
-            and one.statement.fold is not None
-            and one.statement.definition_hash == definition.hash
-            and one.statement.area_code == self.place.area_code
-        ]
-        return sorted(found, key=lambda one: one.order)
-
-
-def open_book(session: Session, place: Place, period: Period) -> Book:
-    """Read what is held of a period."""
-    states = rows.in_periods(session, [period])
-    return Book(place, period, by_period(states), spoke_at(states).get(period, {}))
 
 
 def listed(book: Book, definitions: Iterable[Definition]) -> list[Json]:
@@ -70,24 +35,47 @@ def listed(book: Book, definitions: Iterable[Definition]) -> list[Json]:
 
 
 def line(book: Book, definition: Definition, found: Gathered) -> Json:
-    """A figure with its label, its cells, and who is missing."""
+    """A figure with its label, its light, its cells, and who is missing."""
     own = own_revisions(book, found)
     last = newest(own)
     revision = last.statement.revision if last is not None else 0
     missing = [part.centre for part in found.parts if not part.is_received]
+    shown = found.figure(revision)
+    typed = [part for part in found.parts if part.stated is not None and part.stated.statement.entry is not None]
     return {
         **definition_view(definition),
         "period": found.period.key,
         "area_code": found.area_code,
         "due_at": due_at(definition, found.period).isoformat(),
-        **figure_view(found.figure(revision)),
+        **figure_view(shown),
         **_state_view(found),
+        "light": light_view(definition, shown),
+        "buckets": buckets_view(found.buckets),
         "missing": [centre_title(book.place.registry, name) for name in missing],
+        "typed": len(typed),
+        "marks": sum(len(book.broken(definition, part)) for part in found.parts),
         "cells": [
-            {"dimensions": dimensions_view(definition, place), **figure_view(one)}
+            {
+                "dimensions": dimensions_view(definition, place),
+                **figure_view(one),
+                "is_confidential": is_small(definition, found.cells[place]),
+            }
             for place, one in found.cell_figures(revision).items()
         ],
     }
+
+
+def light_view(definition: Definition, one: Figure) -> Json | None:
+    """The traffic light in words; null where there are no thresholds."""
+    found = light(definition, one)
+    return None if found is None else {"colour": found.colour, "title": found.colour.label, "reason": found.reason}
+
+
+def buckets_view(found: Buckets | None) -> Json | None:
+    """How much of a longer period there is."""
+    if found is None:
+        return None
+    return {"all": found.all, "over": found.over, "due": found.due, "whole": found.whole}
 
 
 def figure_view(one: Figure) -> Json:
@@ -134,6 +122,28 @@ def definition_view(definition: Definition) -> Json:
         "issuer": definition.issuer,
         "catalogue_code": definition.catalogue_code,
         "definition_hash": definition.hash.hex(),
+        "grain": definition.grain.value,
+        "may_be_typed": definition.entry,
+        "needs_approval": definition.approval,
+        "target": None if definition.target is None else write_decimal(definition.target),
+        "thresholds": thresholds_view(definition),
+        "min_cell": definition.privacy.min_cell,
+        "publish": definition.privacy.publish if definition.privacy.min_cell else None,
+    }
+
+
+def thresholds_view(definition: Definition) -> Json | None:
+    """When it is green and when red, and on whose authority."""
+    limits = definition.thresholds
+    if limits is None:
+        return None
+    return {
+        "green": str(limits.green),
+        "red": str(limits.red),
+        "is_official": limits.official,
+        "basis": limits.basis,
+        "evidence": limits.evidence,
+        "min_coverage": limits.min_coverage,
     }
 
 
@@ -151,6 +161,10 @@ def _state_view(found: Gathered) -> Json:
     cover = found.coverage
     if cover.received == 0:
         state = NOBODY
+    elif found.definition.state is StateType.EXTERNAL and not found.cells:
+        state = LISTED
+    elif cover.is_whole and found.buckets is not None and not found.buckets.is_over:
+        state = RUNNING
     elif cover.is_whole:
         state = LATE if cover.late else WHOLE
     else:
@@ -163,19 +177,14 @@ def own_revisions(book: Book, found: Gathered) -> list[Stated]:
     totals = book.totals(found.definition, book.place.centre)
     if totals:
         return totals
-    if [part.centre for part in found.parts] == [book.place.centre]:
+    if found.buckets is None and [part.centre for part in found.parts] == [book.place.centre]:
         return states_of(book, found.definition, book.place.centre)
     return []
 
 
 def states_of(book: Book, definition: Definition, centre: str) -> list[Stated]:
-    """What a centre signed of its own books, oldest revision first."""
-    found = [
-        one
-        for one in book.of(definition.code)
-        if one.centre == centre and one.statement.fold is None and one.statement.definition_hash == definition.hash
-    ]
-    return sorted(found, key=lambda one: one.order)
+    """What a centre signed of its own books for the period itself, oldest revision first."""
+    return own_of(book.of(definition.code), definition, centre)
 
 
 # what cannot be read yet -----------------------------------------------------------------------------------------
@@ -224,3 +233,11 @@ def periods_view(known: Sequence[Period], last: Period) -> list[Json]:
     keys = {one.key: one for one in (last, *known)}
     ordered = sorted(keys.values(), key=lambda one: (one.begin, one.seconds), reverse=True)
     return [{"key": one.key, "begin": one.begin.isoformat(), "end": one.end.isoformat()} for one in ordered]
+
+
+def grains_view(seconds: int, most: int) -> list[Json]:
+    """The lengths of periods that there are, from short to long."""
+    first = Grain.DAY if seconds == DAY_S else Grain.BUCKET
+    lengths = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 31, Grain.QUARTER: 92, Grain.YEAR: 366}
+    others = [one for one, days in lengths.items() if one.order > first.order and days * DAY_S <= most * seconds]
+    return [{"key": one.value, "title": one.label.capitalize()} for one in (first, *others)]

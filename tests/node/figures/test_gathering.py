@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from node.figures import closing, hearing, rows, view
+from node.figures import closing, hearing, rows
+from node.figures.book import open_book
 from node.figures.closing import Sheet
 from node.figures.detail import detail
 from node.figures.figure import Coverage, Status
 from node.figures.gathering import gather
+from node.figures.period import DAY_S
 from node.figures.proving import Verdict, prove
 from node.figures.state import Cell
+from node.figures.view import unread
 from node.figures.wire import Fold, encode_state
 from tests.node.figures.conftest import CATALOGUE
 
@@ -34,7 +37,9 @@ def look(figures, code, indicator="incident.opened", area=""):
     post, period = figures.post(code), figures.last()
     place = closing.place_of(post.context, figures.clock.now(), area)
     definition = CATALOGUE.find(indicator, 1)
-    return post.database.read(lambda session: detail(session, view.open_book(session, place, period), definition))
+    return post.database.read(
+        lambda session: detail(session, open_book(session, place, period, CATALOGUE, DAY_S), definition)
+    )
 
 
 def sign(figures, code, *statements):
@@ -195,7 +200,9 @@ def test_what_has_no_known_definition_is_kept_and_shown_and_not_added(day, chang
     assert day.gathered("75").figure(1).value == 2
     post, period = day.post("75"), day.last()
     place = closing.place_of(post.context, day.clock.now())
-    (stranger,) = post.database.read(lambda session: view.unread(view.open_book(session, place, period), CATALOGUE))
+    (stranger,) = post.database.read(
+        lambda session: unread(open_book(session, place, period, CATALOGUE, DAY_S), CATALOGUE)
+    )
     assert (stranger["title"], stranger["state_title"]) == ("COC phường Tam Phước", "Chưa biết định nghĩa")
 
 
