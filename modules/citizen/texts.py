@@ -222,6 +222,7 @@ ENGLISH = {
     "Đã công khai": "Published",
     "Đã đánh giá": "Rated",
     "Đóng": "Closed",
+    "Đã đóng": "Closed",
     # what centres do, in a timeline
     "Ghi nhận": "Recorded",
     "Tiếp nhận": "Received",

@@ -81,7 +81,7 @@ _STATUS_LABELS = {
     Status.RATED: "Đã đánh giá",
     Status.REOPEN_ASKED: "Xin mở lại",
     Status.REOPENED: "Mở lại",
-    Status.CLOSED: "Đóng",
+    Status.CLOSED: "Đã đóng",
 }
 
 _DONE = frozenset(
