@@ -31,6 +31,7 @@ from node.clock import Clock
 from node.engines import as_node_error, is_in_transaction, is_sqlite, reader_engine, writer_engine
 from node.errors import NodeError, StorageFull, Unavailable
 from node.soundness import refusal
+from node.trail import AFTER_COMMIT
 
 T = TypeVar("T")
 Listener = Callable[[frozenset[str]], None]
@@ -58,6 +59,7 @@ class _Task:
     future: Future[Any]
     urgent: bool
     value: Any = None
+    after: Sequence[Callable[[], None]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,9 @@ class Database:
             return
         for task in done:
             task.future.set_result(task.value)
+        for task in done:
+            for call in task.after:
+                call()
         self._announce(frozenset(topics))
 
     def _steps(self, connection: Connection, first: _Task, done: list[_Task], topics: set[str]) -> None:
@@ -228,6 +233,7 @@ class Database:
             return False
         else:
             topics |= session.info.get(_TOPICS, set())
+            task.after = session.info.get(AFTER_COMMIT, ())
             return True
         finally:
             if is_in_transaction(connection):

@@ -1,5 +1,6 @@
 """What anybody may ask of this centre without signing in: the form, where a position lies, and sending a report."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from node.errors import NodeError, Unavailable
 from node.facts import Facts
 
 router = APIRouter(dependencies=[Depends(public)], tags=["Phản ánh của người dân"])
+log = logging.getLogger(__name__)
 
 _TEXT_FIELDS = (
     *("key", "category", "urgency", "description", "lat", "lon", "accuracy_m"),
@@ -164,7 +166,7 @@ async def send(request: Request) -> Response:
         limits = _intake_of(request)
         async with limits.place():
             sent = await reading.read_in_time(request, settings_of(facts).upload_s)
-            said = await _record(request, limits, sent)
+            said = _noted(await _record(request, limits, sent))
     except NodeError as error:
         if not wants_page(request):
             raise
@@ -194,3 +196,9 @@ async def _record(request: Request, limits: intake.Intake, sent: reading.Sent) -
         intake.develop, limits, sent.photo, say, limiter=limits.photo_places, abandon_on_cancel=False
     )
     return await counter.keep(sent, photo, language)
+
+
+def _noted(said: Said) -> Said:
+    """Leave the incident's id in this process's log: the same stands in the logs of all centres that hear of it."""
+    log.info("report recorded", extra={"trace_id": said.incident_id, "again": said.again})
+    return said

@@ -33,6 +33,7 @@ from node.incident.value import (
 )
 from node.incident.wish import is_pending
 from node.territory import Centre
+from node.trail import leave
 
 Fields = Mapping[str, str]
 
@@ -111,6 +112,7 @@ def open_incident(
     attach(session, incident.id, attachments)
     event = Event(at=now, centre=centre.name, actor=actor, act="open", status=Status.NEW)
     rows.add_event(session, incident.id, event)
+    leave(session, "incident opened", incident.id, centre=centre.name, number=incident.number)
     if kind.rises(severity):
         incident = tell.own_step(session, centre, incident, event, now=now, kind=wire.ALERT)
         rows.save(session, incident)

@@ -12,7 +12,7 @@ from node.incident import rows, tell, wire, wish
 from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
 from node.incident.erase import clear, is_erasure
-from node.incident.pages import Ear, Page, event_of, proof_of, proves_offer, says_nothing_new, unfold
+from node.incident.pages import Ear, Page, event_of, leave_heard, proof_of, proves_offer, says_nothing_new, unfold
 from node.incident.value import Custody, CustodyState, Event, Incident, Status
 from node.incident.view import centre_title
 from node.incident.wire import News
@@ -35,8 +35,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     for page in pages:
         incident = _apply(session, incident, page, ear, is_from_below=is_from_below)
         if page.raw and is_from_below and incident is not None:
-            me, peer = ear.centre.name, inbound.sender
-            give(session, page.raw, name=me, peer=peer, registry=ear.registry, now=ear.now)
+            give(session, page.raw, name=ear.centre.name, peer=inbound.sender, registry=ear.registry, now=ear.now)
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
     if is_from_below:
@@ -48,6 +47,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
     incident = _decide_at_once(session, incident, inbound, news, ear)
     incident = wish.note_heard(session, incident, fresh, ear)
+    leave_heard(session, incident, inbound, fresh, ear)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
 
 
@@ -72,6 +72,7 @@ def _hear_past_parent(session: Session, inbound: Inbound, ear: Ear) -> None:
     note = f"Nhận thẳng từ {by}, không qua {past}"
     event = Event(at=ear.now, centre=ear.centre.name, actor="", act="bypass", status=incident.status, note=note)
     rows.add_event(session, incident.id, event)
+    leave_heard(session, incident, inbound, [event], ear)
     incident = tell.pass_on_up(session, ear.centre, incident, inbound, ear.now)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
 
@@ -185,9 +186,8 @@ def _custody_heard(session: Session, incident: Incident, page: Page, ear: Ear) -
     if page.is_outer and record.kind == wire.OFFER:
         return _offer_heard(session, incident, page, ear)
     if news.answer is not None and news.answer.giver == me and page.is_outer:
-        is_proved = proves_offer(page, ear)
         heard = custody_rules.hear_answer(
-            custody, news.answer, me=me, receiver=record.origin, now=ear.now, is_proved=is_proved
+            custody, news.answer, me=me, receiver=record.origin, now=ear.now, is_proved=proves_offer(page, ear)
         )
         return replace(incident, custody=heard)
     claim = news.claim

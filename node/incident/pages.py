@@ -1,15 +1,19 @@
 """The signed records that one message about an incident brings, each verified with its author's registered key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from federation.frame import FrameInvalid, open_enclosure
 from federation.receiver import Inbound, Unacceptable
 from node.incident import wire
-from node.incident.value import Event, Proof
+from node.incident.value import Event, Incident, Proof
 from node.incident.wire import News
 from node.territory import Centre
+from node.trail import leave
 from pki.registry import Registry
 
 DEEPEST = 4
@@ -107,6 +111,17 @@ def event_of(page: Page, ear: Ear) -> Event:
         key_id=page.record.key_id,
         received_at=ear.now,
     )
+
+
+def leave_heard(session: Session, incident: Incident, inbound: Inbound, fresh: Sequence[Event], ear: Ear) -> None:
+    """Leave the trail of what was heard: the record's id at this hop, and the incident's, which is the same at all."""
+    facts = {
+        "sender": inbound.sender,
+        "rid": str(inbound.rid),
+        "kind": inbound.kind,
+        "acts": " ".join(event.act for event in fresh),
+    }
+    leave(session, "incident heard", incident.id, centre=ear.centre.name, **facts)
 
 
 def proves_offer(page: Page, ear: Ear) -> bool:

@@ -13,6 +13,7 @@ from node.incident.custody import Answer
 from node.incident.value import Event, Incident
 from node.incident.wire import News
 from node.territory import Centre
+from node.trail import leave
 
 
 def own_step(
@@ -41,6 +42,8 @@ def own_step(
         incident = _up(session, _with_support(session, centre, incident, for_above, kind), incident, kind, now)
     if incident.source is not None:
         incident = _down(session, news, incident, now)
+    facts = {"act": event.act, "status": event.status.value, "up": incident.told_up, "down": incident.told_down}
+    leave(session, "incident step", incident.id, centre=centre.name, **facts)
     return incident
 
 

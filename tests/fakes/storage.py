@@ -43,6 +43,9 @@ class FakeStorage:
         with Session(self.engine) as session, session.begin():
             value = step(session)
             topics = frozenset(session.info.get("touched", ()))
+            after = session.info.get("after_commit", ())
+        for call in after:
+            call()
         if topics:
             self.on_commit(topics)
         return value
