@@ -43,8 +43,8 @@ demo-check: setup ## the same federation without a person: load, kills, proof, l
 demo-clean: setup ## forget the demo's data, keys and accounts
 	@exec $(PY) -m node demo clean $(ARGS)
 
-test: setup-dev ## all tests (options: ARGS="tests/federation -x")
-	@exec $(PY) -m pytest $(ARGS)
+test: setup-dev ## all tests, on two processors (options: JOBS=4 ARGS="tests/federation -x")
+	@exec $(PY) -m pytest -n $(or $(JOBS),2) --dist loadfile $(ARGS)
 
 model: setup-dev ## every state of the protocol's models visited, every wrong variant killed (options: ARGS=--quick)
 	@exec $(PY) -m tests.model $(ARGS)
