@@ -18,7 +18,7 @@ from node.figures.catalogue import Catalogue
 from node.figures.definition import Definition
 from node.figures.figure import Status
 from node.figures.gathering import Gathered, Place, by_period, due_at, gather
-from node.figures.period import Period, between, last_closed
+from node.figures.period import Grain, Period, between, last_closed
 from node.figures.reading import Asked, Source, fold_readings
 from node.figures.rows import Stated, newest
 from node.figures.state import Cells
@@ -150,14 +150,16 @@ def totals(
 ) -> tuple[list[Sheet], set[Period]]:
     """The totals to sign for these periods, and the periods that wait: somebody is missing, and it is not due yet."""
     place, wanted = place_of(context, now), sorted(periods)
-    states = rows.in_periods(session, wanted)
+    states = rows.in_mixed_periods(session, wanted)
     me, sorted_states = context.centre.name, by_period(states)
     spoken, locked = spoke_at(states), locks(session, context, wanted, now)
     approved = locked.approvals.approved
     waiting: set[Period] = set()
     fresh: dict[Period, list[Statement]] = {}
     for period in wanted:
-        for definition in catalogue.valid(period.local_date):
+        for definition in catalogue.valid(period.last_date):
+            if definition.grain.order > Grain.DAY.order and definition.grain is not period.grain:
+                continue
             known = sorted_states.get((definition.code, period), [])
             found = gather(place, definition, period, known, spoke_at=spoken.get(period, {}), approved=approved)
             if not any(part.stated for part in found.parts):
@@ -171,6 +173,13 @@ def totals(
                 continue
             fresh.setdefault(period, []).append(further)
     return _sheets(fresh), waiting
+
+
+def typed_periods(session: Session, context: "NodeContext", now: datetime) -> list[Period]:
+    """The months and longer periods, over and still looked at, for which something was typed here or below."""
+    oldest = window(context, now)[:1]
+    found = rows.long_periods_since(session, oldest[0].begin) if oldest else []
+    return [period for period in found if period.end <= now]
 
 
 def spoke_at(states: Iterable[Stated]) -> dict[Period, dict[str, datetime]]:

@@ -22,6 +22,7 @@ _TITLES = {
     "incident": ("Sự cố", "Incidents"),
     "report": ("Phản ánh của người dân", "Citizens' reports"),
     "public_service": ("Dịch vụ công", "Public services"),
+    "society": ("Xã hội", "Society"),
 }
 _OPEN, _CHANGED, _LONGER = "open", "changed", "longer"
 _STATES = {

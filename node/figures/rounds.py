@@ -96,4 +96,5 @@ class Rounds:
         sheets, self._waiting = closing.totals(session, context, context.definitions, batch, now)
         if len(sheets) < closing.MOST_SHEETS:
             self._heard_until = now
-        return sheets
+        typed = closing.typed_periods(session, context, now)
+        return [*sheets, *closing.totals(session, context, context.definitions, typed, now)[0]]

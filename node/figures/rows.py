@@ -22,12 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from node.figures.period import Period
+from node.figures.period import DAY_S, Period
 from node.figures.wire import Statement, decode_state, state_hash
 from node.tables import UtcTime, metadata
 
 TOPIC = "figures"
 CLOCK_SLACK = timedelta(minutes=1)
+_LONGEST_DAYS = 366
 
 figure_state = Table(
     "figure_state",
@@ -148,6 +149,31 @@ def in_periods(session: Session, periods: Sequence[Period], *where: ColumnElemen
     )
     query = select(figure_state).where(*conditions).order_by(figure_state.c.received_at, figure_state.c.revision)
     return [_value(row) for row in session.execute(query).mappings()]
+
+
+def in_mixed_periods(session: Session, periods: Sequence[Period]) -> list[Stated]:
+    """Every revision of these periods, whatever their lengths."""
+    lengths = sorted({period.seconds for period in periods})
+    return [
+        state
+        for seconds in lengths
+        for state in in_periods(session, [period for period in periods if period.seconds == seconds])
+    ]
+
+
+def long_periods_since(session: Session, moment: datetime) -> list[Period]:
+    """The periods longer than a day, ending after a moment, of which a state is known, oldest first."""
+    query = (
+        select(figure_state.c.begins_at, figure_state.c.seconds)
+        .where(
+            figure_state.c.seconds > DAY_S,
+            figure_state.c.begins_at > moment - timedelta(days=_LONGEST_DAYS),
+            figure_state.c.is_fold.is_(False),
+        )
+        .distinct()
+    )
+    found = [Period(row.begins_at, row.seconds) for row in session.execute(query)]
+    return sorted(period for period in found if period.end > moment)
 
 
 def within(session: Session, span: Period) -> list[Stated]:
