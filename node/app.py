@@ -11,7 +11,7 @@ from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
 from federation.storage import TOPIC
-from node import forgetting, inbound, links, presence, proof, receipts, restoration, timekeeping
+from node import forgetting, freshness, inbound, links, presence, proof, receipts, restoration, timekeeping
 from node.access import FACTOR_KEY, SessionTokens, secret_file, session_secret
 from node.api import incidents, live, situation
 from node.api.application import local_application, public_application
@@ -144,6 +144,7 @@ class Node:
             on_writer(restoration.reporting(self.keystore), context),
             figures_round(context),
             Round("proof", proof.PERIOD_S, proving.take),
+            *freshness.rounds(context, self.desk),
             Round("bulk", UPKEEP_S, self.bulk.upkeep),
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]

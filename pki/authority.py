@@ -1,7 +1,8 @@
-"""The office that certifies: root, issuing CA, one-time tokens, and the next version of the registry.
+"""The office that certifies: the issuing CA in use, one-time tokens, and the next version of the registry.
 
-Two folders, two kinds of care. The *root* folder is made once, used once a year and otherwise lies in a safe; no node
-is ever given it. The *authority* folder (issuing, sealing and registry keys) belongs to the node at the top.
+Its folder (issuing, sealing and one signer's key) belongs to the node at the top; `pki.founding` makes it. States of
+the registry change with the one signature that is here. A change of the tree waits in `proposal.json` for a second
+signer, unless that signer's key lies here too.
 
 Every change holds a lock on the folder, so a command line and a running node may work on it at the same time. What is
 one-time is spent on disk before anything is issued: a crash in between costs a token, never a second certificate.
@@ -14,78 +15,43 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric import x25519
 
-from pki import encoding, names, profile, request
+from pki import encoding, names, profile, request, spare
+from pki.approval import Approval, SigningKey, check_approvals, tree_bytes
+from pki.contents import CentreEntry, Contents, Denied
 from pki.enrol_token import new_token
 from pki.errors import PkiError
 from pki.private_file import append_private, make_private_folder, read_private, write_private
 from pki.profile import Signer
-from pki.registry import Registry
+from pki.proposal import Proposal, changes, merged, read_proposal
+from pki.registry import Registry, check_step
 from pki.sealing import seal, unseal
-from pki.statement import CentreEntry, Contents, sign_contents
+from pki.statement import sign_contents
 from pki.token_book import TOKEN_LIFE, TokenBook, TokenNote
 
-
-def create_root(folder: Path, *, title: str, now: datetime, passphrase: bytes | None = None) -> bytes:
-    """Makes a federation's root in a folder of its own and gives its certificate (PEM)."""
-    make_private_folder(folder)
-    if (folder / "root.key").exists():
-        raise PkiError("EXISTS", f"{folder} already holds a root; a second one would be another federation")
-    key = ec.generate_private_key(ec.SECP384R1())
-    certificate = encoding.pem(profile.root_certificate(key, title, now))
-    write_private(folder / "root.key", encoding.key_pem(key, passphrase))
-    write_private(folder / "root.pem", certificate)
-    return certificate
+SECOND_SIGNER = "second-signer"
+REGISTRY_LIFE = timedelta(days=30)
+_RENEW_AFTER = timedelta(days=1)
 
 
-def create_issuing(root_folder: Path, folder: Path, *, now: datetime, passphrase: bytes | None = None) -> "Authority":
-    """Makes the authority's keys, has the root certify them, and signs the first, empty registry."""
-    root_pem = read_private(root_folder / "root.pem")
-    root = Signer(
-        certificate=encoding.from_pem(root_pem, "root.pem"),
-        key=encoding.ec_key(read_private(root_folder / "root.key"), "root.key", passphrase),
-    )
-    make_private_folder(folder)
-    if (folder / "registry.signed").exists():
-        raise PkiError("EXISTS", f"{folder} already holds an authority")
-    issuing_key = ec.generate_private_key(ec.SECP256R1())
-    sealing_key = x25519.X25519PrivateKey.generate()
-    registry_key = ed25519.Ed25519PrivateKey.generate()
-    issuing = Signer(certificate=profile.issuing_certificate(issuing_key.public_key(), root, now), key=issuing_key)
-    sealing = profile.sealing_certificate(sealing_key.public_key(), issuing, now)
-    delegation = profile.delegation_certificate(registry_key.public_key(), root, now)
-    contents = Contents(
-        version=1,
-        issued_at=now,
-        issuing=(encoding.der(issuing.certificate),),
-        sealing=encoding.der(sealing),
-        centres=(),
-    )
-    write_private(folder / "root.pem", root_pem)
-    write_private(folder / "issuing.key", encoding.key_pem(issuing_key))
-    write_private(folder / "issuing.pem", encoding.pem(issuing.certificate))
-    write_private(folder / "sealing.key", encoding.key_pem(sealing_key))
-    write_private(folder / "registry.key", encoding.key_pem(registry_key))
-    write_private(folder / "delegation.pem", encoding.pem(delegation))
-    write_private(folder / "registry.signed", sign_contents(contents, registry_key, delegation))
-    return Authority.load(folder)
+def expiry(now: datetime) -> datetime:
+    """Until when a registry signed now may be taken for the newest."""
+    return now + REGISTRY_LIFE
 
 
 class Authority:
     """The issuing side of one federation, over its folder."""
 
-    def __init__(self, folder: Path, issuing: Signer, sealing: x25519.X25519PrivateKey) -> None:
+    def __init__(self, folder: Path, sealing: x25519.X25519PrivateKey) -> None:
         self._folder = folder
-        self._issuing = issuing
         self._sealing = sealing
-        self._registry_key = encoding.ed25519_key(read_private(folder / "registry.key"), "registry.key")
-        self._delegation = encoding.from_pem(read_private(folder / "delegation.pem"), "delegation.pem")
+        self._signer = SigningKey.load(folder, "registry.key")
         self._root_pem = read_private(folder / "root.pem")
         self._tokens = TokenBook(folder)
         self._thread = threading.Lock()
@@ -94,12 +60,8 @@ class Authority:
     def load(cls, folder: Path) -> "Authority":
         """Opens an authority folder; refused if wider than 0700/0600."""
         make_private_folder(folder)
-        issuing = Signer(
-            certificate=encoding.from_pem(read_private(folder / "issuing.pem"), "issuing.pem"),
-            key=encoding.ec_key(read_private(folder / "issuing.key"), "issuing.key"),
-        )
-        authority = cls(folder, issuing, encoding.x25519_key(read_private(folder / "sealing.key"), "sealing.key"))
-        profile.check_issuing(issuing.certificate, authority.root)
+        authority = cls(folder, encoding.x25519_key(read_private(folder / "sealing.key"), "sealing.key"))
+        profile.check_issuing(authority.issuing.certificate, authority.root)
         return authority
 
     @property
@@ -113,6 +75,11 @@ class Authority:
         return encoding.from_pem(self._root_pem, "root.pem")
 
     @property
+    def issuing(self) -> Signer:
+        """The issuing authority that signs now."""
+        return spare.in_use(self._folder, self.registry.issuing_certificates[-1])
+
+    @property
     def registry_raw(self) -> bytes:
         """The newest signed registry."""
         return read_private(self._folder / "registry.signed")
@@ -123,20 +90,11 @@ class Authority:
         return Registry.verified(self.registry_raw, self._root_pem)
 
     def plan(self, code: str, title: str, tier: str, parent_name: str | None, now: datetime) -> CentreEntry:
-        """Mints a name for a centre that shall join below this parent, and publishes it as planned."""
+        """Mints a name for a centre that shall join below this parent; `planned`, or `proposed` to a second signer."""
         with self._locked():
             registry = self.registry
-            bearer = registry.by_code(code)
-            if bearer is not None and bearer.state != "revoked":
-                raise PkiError("CODE_TAKEN", f"{bearer.title} already bears the code {code}")
-            if not code or not title or not tier:
-                raise PkiError("INCOMPLETE", "a centre has a code, a title and a tier")
-            if parent_name is None:
-                top = next((one for one in registry.centres if one.parent is None and one.state != "revoked"), None)
-                if top is not None:
-                    raise PkiError("PARENT_ABSENT", f"only {top.title} stands at the top; name a parent")
-            elif (parent := registry.centre(parent_name)) is None or parent.state == "revoked":
-                raise PkiError("PARENT_UNKNOWN", f"no centre {parent_name} can be a parent")
+            draft = self._draft(registry)
+            _check_plan(draft.centres, code, title, tier, parent_name)
             entry = CentreEntry(
                 name=names.mint_name(),
                 code=code,
@@ -146,9 +104,76 @@ class Authority:
                 state="planned",
                 since=now,
             )
-            self._publish(registry, (*registry.centres, entry), now)
-            self._note(now, "planned", name=entry.name, code=code)
-            return entry
+            published = self._change_tree(registry, replace(draft, centres=(*draft.centres, entry)), now)
+            self._note(now, "planned" if published else "proposed", name=entry.name, code=code)
+            return entry if published else replace(entry, state="proposed")
+
+    def by_code(self, code: str) -> CentreEntry | None:
+        """The centre that bears this code, or would by the proposal that waits for a second signer."""
+        known = self.registry.by_code(code)
+        if known is not None and known.state != "revoked":
+            return known
+        proposed = next((one for one in self._draft(self.registry).centres if one.code == code), None)
+        return proposed if proposed is not None and proposed.state != "revoked" else known
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The change of the tree that waits for a second signer."""
+        path = self._folder / "proposal.json"
+        return read_proposal(read_private(path)) if path.exists() else None
+
+    def publish(self, raw: bytes, now: datetime) -> list[str]:
+        """Puts a proposal into force that two signers approved, and says what it changed."""
+        with self._locked():
+            registry, proposal = self.registry, read_proposal(raw)
+            check_approvals(proposal.contents, proposal.approvals, self.root)
+            contents = merged(registry, proposal)
+            if tree_bytes(contents) != tree_bytes(proposal.contents):
+                raise PkiError("STALE_PROPOSAL", "the tree has changed since this was proposed; propose it again")
+            done = changes(registry, contents)
+            self._publish(registry, contents, now, proposal.approvals)
+            (self._folder / "proposal.json").unlink(missing_ok=True)
+            self._note(now, "published", changes="; ".join(done))
+            return done
+
+    def adopt_spare(self, spare_folder: Path, now: datetime, passphrase: bytes | None = None) -> bool:
+        """Proposes that the spare certifies from now on, with the old one still believed; whether that is in force."""
+        with self._locked():
+            registry = self.registry
+            fresh = spare.stage(self._folder, spare_folder, self._root_pem, passphrase)
+            draft = self._draft(registry)
+            sealing = encoding.der(profile.sealing_certificate(self._sealing.public_key(), fresh, now))
+            der = encoding.der(fresh.certificate)
+            issuing = (*(one for one in draft.issuing if one != der), der)
+            published = self._change_tree(registry, replace(draft, issuing=issuing, sealing=sealing), now)
+            self._note(now, "spare", serial=f"{fresh.certificate.serial_number:x}")
+            return published
+
+    def withdraw(self, now: datetime) -> None:
+        """Forgets the change that waits for a second signer."""
+        with self._locked():
+            (self._folder / "proposal.json").unlink(missing_ok=True)
+            self._note(now, "withdrawn")
+
+    def deny(self, issuer: bytes, serial: int, until: datetime, now: datetime) -> None:
+        """Puts one certificate on the deny-list; one signature is enough, and nobody takes it off again."""
+        with self._locked():
+            registry = self.registry
+            if registry.is_denied(issuer, serial):
+                return
+            fresh = Denied(issuer=issuer, serial=serial, until=until)
+            contents = replace(registry.contents, denied=(*registry.contents.denied, fresh))
+            self._publish(registry, contents, now)
+            self._note(now, "denied", serial=f"{serial:x}")
+
+    def refresh(self, now: datetime) -> bool:
+        """Signs the registry anew if the newest is older than a day, so that none of the others goes stale."""
+        with self._locked():
+            registry = self.registry
+            if now - registry.issued_at < _RENEW_AFTER:
+                return False
+            self._publish(registry, registry.contents, now)
+            return True
 
     def issue_token(
         self, code: str, now: datetime, *, requested_by: str | None = None, replace_keys: bool = False
@@ -200,7 +225,8 @@ class Authority:
                 raise PkiError("UNKNOWN_CENTRE", f"no member bears the name {name}")
             if registry.children_of(name):
                 raise PkiError("HAS_CHILDREN", f"{entry.title} still has centres below it")
-            self._publish(registry, _with(registry.centres, replace(entry, state="revoked", until=now)), now)
+            gone = _with(registry.centres, replace(entry, state="revoked", until=now))
+            self._publish(registry, replace(registry.contents, centres=gone), now)
             self._note(now, "revoked", name=name)
 
     def _enrol(self, proven: request.ProvenRequest, sealed: bytes, now: datetime, via: str | None) -> bytes:
@@ -237,31 +263,54 @@ class Authority:
         return entry
 
     def _certify(self, registry: Registry, entry: CentreEntry, proven: request.ProvenRequest, now: datetime) -> bytes:
-        auth = profile.auth_certificate(proven.auth_key, entry.name, self._issuing, now)
-        sign = profile.sign_certificate(proven.sign_key, entry.name, self._issuing, now)
+        issuing = self.issuing
+        auth = profile.auth_certificate(proven.auth_key, entry.name, issuing, now)
+        sign = profile.sign_certificate(proven.sign_key, entry.name, issuing, now)
         active = replace(
             entry,
             state="active",
             sign_certificates=(*entry.sign_certificates, encoding.der(sign)),
             auth_keys=(encoding.spki_sha256(proven.auth_key),),
         )
-        raw = self._publish(registry, _with(registry.centres, active), now)
+        raw = self._publish(registry, replace(registry.contents, centres=_with(registry.centres, active)), now)
         serials = {"auth_serial": f"{auth.serial_number:x}", "sign_serial": f"{sign.serial_number:x}"}
         self._note(now, "enrolled", name=entry.name, code=entry.code, **serials)
         answer = request.Answer(
             auth=encoding.pem(auth),
             sign=encoding.pem(sign),
-            issuing=encoding.pem(self._issuing.certificate),
+            issuing=encoding.pem(issuing.certificate),
             root=self._root_pem,
             registry=raw,
             identity=_identity(active, now),
         )
         return request.encode_answer(answer)
 
-    def _publish(self, before: Registry, centres: tuple[CentreEntry, ...], now: datetime) -> bytes:
-        contents = replace(before.contents, version=before.version + 1, issued_at=now, centres=centres)
-        raw = sign_contents(contents, self._registry_key, self._delegation)
-        Registry.verified(raw, self._root_pem)  # never publish what the others would refuse
+    def _draft(self, registry: Registry) -> Contents:
+        """The contents that a further change of the tree starts from: what waits for a second signer, or what is."""
+        waiting = self.proposal
+        if waiting is None or waiting.contents.tree_version != registry.tree_version + 1:
+            return registry.contents
+        return merged(registry, waiting)
+
+    def _change_tree(self, registry: Registry, contents: Contents, now: datetime) -> bool:
+        """Publishes a changed tree if both signers' keys are here; else it waits for the second, and False."""
+        changed = replace(contents, tree_version=registry.tree_version + 1, tree_at=now)
+        first = self._signer.approve(changed)
+        second = self._folder / SECOND_SIGNER
+        if second.exists():
+            self._publish(registry, changed, now, (first, SigningKey.load(second).approve(changed)))
+            return True
+        waiting = Proposal(base=registry.raw, contents=changed, approvals=(first,))
+        write_private(self._folder / "proposal.json", waiting.encoded())
+        return False
+
+    def _publish(
+        self, before: Registry, contents: Contents, now: datetime, approvals: tuple[Approval, ...] | None = None
+    ) -> bytes:
+        denied = tuple(one for one in contents.denied if one.until > now)
+        fresh = replace(contents, version=before.version + 1, issued_at=now, expires_at=expiry(now), denied=denied)
+        raw = sign_contents(fresh, self._signer, before.approvals if approvals is None else approvals)
+        check_step(before, Registry.verified(raw, self._root_pem))  # never publish what the others would refuse
         write_private(self._folder / "registry.signed", raw)
         return raw
 
@@ -293,3 +342,18 @@ def _identity(entry: CentreEntry, now: datetime) -> dict[str, Any]:
         "parent": entry.parent,
         "enrolled_at": now.isoformat(),
     }
+
+
+def _check_plan(centres: tuple[CentreEntry, ...], code: str, title: str, tier: str, parent_name: str | None) -> None:
+    if not code or not title or not tier:
+        raise PkiError("INCOMPLETE", "a centre has a code, a title and a tier")
+    members = {one.name: one for one in centres if one.state != "revoked"}
+    bearer = next((one for one in members.values() if one.code == code), None)
+    if bearer is not None:
+        raise PkiError("CODE_TAKEN", f"{bearer.title} already bears the code {code}")
+    if parent_name is None:
+        top = next((one for one in members.values() if one.parent is None), None)
+        if top is not None:
+            raise PkiError("PARENT_ABSENT", f"only {top.title} stands at the top; name a parent")
+    elif parent_name not in members:
+        raise PkiError("PARENT_UNKNOWN", f"no centre {parent_name} can be a parent")

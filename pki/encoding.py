@@ -3,7 +3,7 @@
 import hashlib
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -80,17 +80,17 @@ def ec_key(content: bytes, what: str, passphrase: bytes | None = None) -> ec.Ell
     return key
 
 
-def ed25519_key(content: bytes, what: str) -> ed25519.Ed25519PrivateKey:
+def ed25519_key(content: bytes, what: str, passphrase: bytes | None = None) -> ed25519.Ed25519PrivateKey:
     """A signing key from PKCS#8 text."""
-    key = _private_key(content, what, None)
+    key = _private_key(content, what, passphrase)
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise PkiError("UNREADABLE", f"{what} is a key of another kind")
     return key
 
 
-def x25519_key(content: bytes, what: str) -> x25519.X25519PrivateKey:
+def x25519_key(content: bytes, what: str, passphrase: bytes | None = None) -> x25519.X25519PrivateKey:
     """A sealing key from PKCS#8 text."""
-    key = _private_key(content, what, None)
+    key = _private_key(content, what, passphrase)
     if not isinstance(key, x25519.X25519PrivateKey):
         raise PkiError("UNREADABLE", f"{what} is a key of another kind")
     return key
@@ -109,6 +109,21 @@ def key_id(key: ed25519.Ed25519PublicKey) -> bytes:
 def spki_sha256(key: PublicKey) -> bytes:
     """SHA-256 of a public key with its kind: how the registry names an auth key."""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether that authority's name and key are the ones that signed the certificate."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *MALFORMED):
+        return False
+    return True
+
+
+def issuer_key(certificate: x509.Certificate) -> bytes:
+    """SHA-256 of the public key of an authority: how a deny-list says whose serial number it means."""
+    key = certificate.public_key()
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def sha256(content: bytes) -> bytes:

@@ -168,7 +168,10 @@ def _check_answer(attempt: Attempt, answer: request.Answer, now: datetime) -> No
         raise PkiError("BAD_ANSWER", "the sign certificate is for another key")
     for certificate, what in ((auth, "the new TLS certificate"), (sign, "the new sign certificate")):
         profile.check_time(certificate, now, what)
-    entry = Registry.verified(answer.registry, answer.root).centre(name)
+    registry = Registry.verified(answer.registry, answer.root)
+    if registry.is_stale(now):
+        raise PkiError("STALE_REGISTRY", "the registry in the answer has expired; nobody starts from an old one")
+    entry = registry.centre(name)
     if entry is None or entry.state != "active" or entry.parent != attempt.token.parent:
         raise PkiError("BAD_ANSWER", "the registry in the answer does not list this centre below its parent")
     if answer.identity.get("name") != name:

@@ -8,6 +8,7 @@ literal name and no other, the use of a client, and the word of the registry.
 Whether the admitted name is the *right* peer (my child, my parent) is the caller's question.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,12 +29,16 @@ _LARGEST_CHAIN_BYTES = 64 << 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """A peer that was let in: cache it per connection, and ask `Gate.recheck` again per frame."""
+    """A peer that was let in: cache it per connection, and ask `Gate.recheck` again per frame.
+
+    `members`: of each certificate below the root, its issuer (SHA-256 of the public key) and its serial.
+    """
 
     name: str
     fingerprint: str
     not_after: datetime
     auth_key: bytes
+    members: tuple[tuple[bytes, int], ...]
 
 
 def presented_chain(auth_context: Mapping[str, Iterable[bytes]]) -> bytes:
@@ -62,7 +67,7 @@ class Gate:
             name = names.centre_name(leaf)
         except PkiError as error:
             raise GateRefused(error.code, error.reason) from error
-        self._check_path(leaf, between, at)
+        chain = self._check_path(leaf, between, at)
         key = leaf.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise GateRefused("BAD_CHAIN", "a TLS key is a P-256 key")
@@ -71,6 +76,9 @@ class Gate:
             fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
             not_after=leaf.not_valid_after_utc,
             auth_key=encoding.spki_sha256(key),
+            members=tuple(
+                (encoding.issuer_key(issuer), one.serial_number) for one, issuer in itertools.pairwise(chain)
+            ),
         )
         self.recheck(admission, at)
         return admission
@@ -79,7 +87,10 @@ class Gate:
         """What may change under a live connection: expiry, and the registry's word; cheap enough for each frame."""
         if at > admission.not_after:
             raise GateRefused("EXPIRED", f"the certificate expired on {admission.not_after:%Y-%m-%d %H:%M} UTC")
-        entry = self._registry().centre(admission.name)
+        registry = self._registry()
+        entry = registry.centre(admission.name)
+        if any(registry.is_denied(*member) for member in admission.members):
+            raise GateRefused("DENIED", f"a certificate of {admission.name}, or its issuer's, is on the deny-list")
         if entry is None:
             raise GateRefused("UNKNOWN_CENTRE", f"the registry does not know {admission.name}")
         if entry.state == "revoked":
@@ -100,9 +111,12 @@ class Gate:
             raise GateRefused("BAD_CHAIN", f"the chain has {len(chain)} certificates; ours have two")
         return chain[0], [one for one in chain[1:] if one not in (self._root, chain[0])]
 
-    def _check_path(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
+    def _check_path(
+        self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime
+    ) -> list[x509.Certificate]:
+        """The chain from the leaf to our root, or GateRefused."""
         try:
-            self._verify(leaf, between, at)
+            return self._verify(leaf, between, at)
         except (verification.VerificationError, *encoding.MALFORMED) as error:
             # A chain that would hold at another time is an expired one, any other is a wrong one.
             for code, moment in (("EXPIRED", leaf.not_valid_after_utc), ("NOT_YET", leaf.not_valid_before_utc)):
@@ -119,8 +133,8 @@ class Gate:
             return False
         return True
 
-    def _verify(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> None:
-        (
+    def _verify(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> list[x509.Certificate]:
+        return (
             verification.PolicyBuilder()
             .store(verification.Store([self._root]))
             .time(at)
@@ -128,6 +142,7 @@ class Gate:
             .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_leaf_policy())
             .build_client_verifier()
             .verify(leaf, between)
+            .chain
         )
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from pki import encoding, names, profile
 from pki.errors import KeystoreError, PkiError
+from pki.locked_keys import PRIVATE, opened, passphrase_for
 from pki.private_file import check_private, read_private
 
 FILES = (
@@ -48,6 +49,9 @@ class Keystore:
         """Reads the folder; KeystoreError if it is absent, wider than 0700/0600, or does not fit together."""
         check_private(folder)
         content = {name: read_private(folder / name) for name in FILES}
+        passphrase = passphrase_for(folder)
+        for name in PRIVATE:
+            content[name] = opened(content[name], passphrase)
         try:
             return _assemble(cls, folder, content)
         except KeystoreError:

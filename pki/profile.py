@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pki import names
-from pki.encoding import MALFORMED, PublicKey
+from pki.encoding import MALFORMED, PublicKey, is_signed_by
 from pki.errors import PkiError
 
 ROOT_LIFE = timedelta(days=15 * 365)
@@ -151,7 +150,7 @@ def check_sign(
     certificate: x509.Certificate, name: str, issuing: tuple[x509.Certificate, ...]
 ) -> ed25519.Ed25519PublicKey:
     """The record key of the named centre, if one of the issuing CAs certified it; validity in time is the caller's."""
-    issuer = next((one for one in issuing if _is_signed_by(certificate, one)), None)
+    issuer = next((one for one in issuing if is_signed_by(certificate, one)), None)
     if issuer is None:
         raise PkiError("BAD_CHAIN", "the sign certificate comes from no issuing CA of this federation")
     _check_uses(certificate, (USE_RECORDS,), "the sign certificate")
@@ -225,16 +224,8 @@ def _key_identifier(public_key: PublicKey) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(public_key)
 
 
-def _is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, *MALFORMED):
-        return False
-    return True
-
-
 def _check_link(certificate: x509.Certificate, issuer: x509.Certificate, what: str) -> None:
-    if not _is_signed_by(certificate, issuer):
+    if not is_signed_by(certificate, issuer):
         raise PkiError("BAD_CHAIN", f"{what} was not signed by the expected authority")
 
 

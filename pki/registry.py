@@ -1,8 +1,13 @@
 """Who is who: the signed, dated, versioned document that every node keeps a copy of.
 
 The signed bytes are kept and passed on unchanged. A registry is accepted if a key that the *root* delegated to signed
-it; each sign certificate in it must besides come from one of its issuing CAs, so a stolen registry key alone forges
-nobody's records. Certificates of the past stay listed: a frame of last year verifies with the key of last year.
+it, and two such keys approved its tree (`pki.approval`); each sign certificate in it must besides come from one of its
+issuing CAs, so a stolen registry key alone moves nobody and forges nobody's records. Certificates of the past stay
+listed: a frame of last year verifies with the key of last year.
+
+It also holds the deny-list, so that one signature, one version and one expiry cover both: nobody can show an old list
+beside a new registry. Past its expiry a registry still lets neighbours talk, because a district must not lose its
+communes while the province is away; but it rings, and no newcomer starts from one.
 """
 
 import threading
@@ -14,9 +19,11 @@ from types import MappingProxyType
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from pki import encoding, names, profile
+from pki.approval import Approval, tree_bytes
+from pki.contents import CentreEntry, Contents
 from pki.errors import PkiError
 from pki.private_file import read_private, write_private
-from pki.statement import CentreEntry, Contents, open_contents
+from pki.statement import Statement, open_statement
 
 STATES = ("planned", "active", "revoked")
 __all__ = ["CentreEntry", "Registry", "RegistryFile"]
@@ -27,11 +34,27 @@ _CLOCK_SLACK = timedelta(days=1)
 class Registry:
     """A verified registry; immutable, so a reader may keep it while a newer one arrives."""
 
-    __slots__ = ("_by_code", "_by_name", "_children", "_contents", "_keys", "raw")
+    __slots__ = (
+        "_by_code",
+        "_by_name",
+        "_children",
+        "_contents",
+        "_denied",
+        "_keys",
+        "approvals",
+        "raw",
+        "root_key",
+        "signer",
+    )
 
-    def __init__(self, raw: bytes, contents: Contents) -> None:
+    def __init__(self, raw: bytes, statement: Statement, root_key: bytes) -> None:
+        contents = statement.contents
         self.raw = raw
+        self.root_key = root_key
+        self.signer = statement.delegation
+        self.approvals: tuple[Approval, ...] = statement.approvals
         self._contents = contents
+        self._denied = frozenset((one.issuer, one.serial) for one in contents.denied)
         self._by_name: Mapping[str, CentreEntry] = MappingProxyType({one.name: one for one in contents.centres})
         # The last of equal rank wins: a code that was used again means its present bearer.
         ranked = sorted(contents.centres, key=lambda one: (one.state != "revoked", one.since))
@@ -46,11 +69,12 @@ class Registry:
     def verified(cls, raw: bytes, root_pem: bytes) -> "Registry":
         """The registry in these bytes; BAD_REGISTRY if the root stands behind it in no way."""
         root = encoding.from_pem(root_pem, "root.pem")
-        contents = open_contents(raw, root)
+        statement = open_statement(raw, root)
+        contents = statement.contents
         _check_tree(contents.centres)
         for one in contents.issuing:
             profile.check_issuing(encoding.from_der(one, "an issuing CA"), root)
-        return cls(raw, contents)
+        return cls(raw, statement, encoding.issuer_key(root))
 
     @property
     def version(self) -> int:
@@ -61,6 +85,24 @@ class Registry:
     def issued_at(self) -> datetime:
         """When the authority signed this version."""
         return self._contents.issued_at
+
+    @property
+    def tree_version(self) -> int:
+        """Grows by one with each change of the tree, which two signers approved."""
+        return self._contents.tree_version
+
+    @property
+    def expires_at(self) -> datetime:
+        """Until when this version may be taken for the newest."""
+        return self._contents.expires_at
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether a newer version should have arrived by now."""
+        return now > self._contents.expires_at
+
+    def is_denied(self, issuer: bytes, serial: int) -> bool:
+        """Whether nobody takes this certificate any more; `issuer` is the SHA-256 of its issuer's public key."""
+        return (issuer, serial) in self._denied
 
     @property
     def contents(self) -> Contents:
@@ -142,7 +184,8 @@ class RegistryFile:
     def offer(self, raw: bytes) -> bool:
         """Takes a newer registry and says so; an older or equal one changes nothing.
 
-        PkiError: the bytes are no registry of this federation, or the same version with other content (FORK).
+        PkiError: the bytes are no registry of this federation, the same version or tree with other content (FORK), an
+        older tree (OLD_TREE), signed by a key that is denied (DENIED_SIGNER), or one that takes back what is for ever.
         """
         with self._lock:
             if raw == self._current.raw:
@@ -154,11 +197,33 @@ class RegistryFile:
                 return False
             if candidate.issued_at > self._now() + _CLOCK_SLACK:
                 raise PkiError("NOT_YET", "the registry is dated in the future; check this computer's clock")
+            check_step(self._current, candidate)
             write_private(self._path, raw)
             self._current = candidate
         for callback in tuple(self._listeners):
             callback(candidate)
         return True
+
+
+def check_step(before: Registry, after: Registry) -> None:
+    """PkiError unless the later registry is what an honest authority may say after the earlier one."""
+    if after.tree_version < before.tree_version:
+        raise PkiError("OLD_TREE", f"registry {after.version} brings back tree {after.tree_version}")
+    changed = tree_bytes(after.contents) != tree_bytes(before.contents)
+    if changed and after.tree_version == before.tree_version:
+        raise PkiError("FORK", f"two trees claim version {after.tree_version}; the first one stays")
+    signers = (after.signer, *(one.delegation for one in after.approvals if changed))
+    if any(before.is_denied(before.root_key, encoding.from_der(one, "x").serial_number) for one in signers):
+        raise PkiError("DENIED_SIGNER", f"registry {after.version} was signed by a key that is on the deny-list")
+    for one in before.centres:
+        later = after.centre(one.name)
+        if later is None or (one.state == "revoked" and later.state != "revoked"):
+            raise PkiError("TAKEN_BACK", f"registry {after.version} takes back the end of {one.name}, or forgets it")
+        if not set(one.sign_certificates) <= set(later.sign_certificates):
+            raise PkiError("TAKEN_BACK", f"registry {after.version} forgets keys that {one.name} signed with")
+    for gone in before.contents.denied:
+        if gone.until > after.issued_at and not after.is_denied(gone.issuer, gone.serial):
+            raise PkiError("TAKEN_BACK", f"registry {after.version} takes a certificate off the deny-list")
 
 
 def _index_keys(contents: Contents) -> dict[tuple[str, bytes], tuple[ed25519.Ed25519PublicKey, bytes]]:

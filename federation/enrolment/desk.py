@@ -71,6 +71,7 @@ class EnrolmentDesk:
         self._by_child = Pace(burst=4 * burst, interval_s=interval_s / 4)
         self._server: grpc.aio.Server | None = None
         if authority is not None:
+            authority.refresh(clock.now())
             registry.offer(authority.registry_raw)  # commands may have worked on the folder while the node was down
 
     def add_registration(self, server: grpc.aio.Server) -> None:
@@ -118,12 +119,18 @@ class EnrolmentDesk:
     async def plan(self, code: str, title: str, tier: str, parent_code: str | None) -> CentreEntry:
         """Plans a centre, if the authority is here."""
         authority, now = self._own_authority(), self._clock.now()
-        parent = authority.registry.by_code(parent_code) if parent_code else None
+        parent = authority.by_code(parent_code) if parent_code else None
         if parent_code and parent is None:
             raise PkiError("PARENT_UNKNOWN", f"no centre bears the code {parent_code}")
         entry = await asyncio.to_thread(lambda: authority.plan(code, title, tier, parent.name if parent else None, now))
         await self._publish(authority)
         return entry
+
+    async def tend(self) -> None:
+        """Keep the registry young, and pass on what commands did in the authority's folder; nothing elsewhere."""
+        if self._authority is not None:
+            await asyncio.to_thread(self._authority.refresh, self._clock.now())
+            await self._publish(self._authority)
 
     async def revoke(self, code: str) -> CentreEntry:
         """Ends a centre's membership, if the authority is here; the links learn of it with the new registry."""

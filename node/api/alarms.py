@@ -37,6 +37,7 @@ ALARM_TITLES: Mapping[str, str] = {
     "BAD_ACK_SIG": "Chữ ký của xác nhận không hợp lệ",
     "BAD_HELLO": "Lời chào của trung tâm khác không hợp lệ",
     "BAD_REGISTRY": "Danh bạ trung tâm nhận được không hợp lệ",
+    "REGISTRY_STALE": "Danh bạ trung tâm đã quá hạn, chưa nhận được bản mới",
     "FOREIGN_PEER": "Trung tâm không thuộc mạng này",
     "FORM": "Khung dữ liệu không đọc được",
     "SESSION_FENCED": "Hai phiên cùng mang tên một trung tâm",

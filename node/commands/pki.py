@@ -17,11 +17,11 @@ from federation.enrolment.visit import token_from_afar
 from node import local
 from node.api.tokens import centre_view
 from node.clock import SystemClock
+from node.commands import pki_keys, pki_root, pki_tree
 from node.commands.plain import Config, sentences
 from node.local import NotRunning
 from node.settings import Settings
 from node.territory import Tier
-from pki import authority as office
 from pki.authority import Authority
 from pki.diagnose import diagnose
 from pki.errors import PkiError
@@ -32,35 +32,19 @@ from pki.registry import Registry
 app = typer.Typer(help="Keys, certificates, and who belongs to the federation.", no_args_is_help=True)
 registry_app = typer.Typer(help="Who is who, as this node knows it.", no_args_is_help=True)
 app.add_typer(registry_app, name="registry")
+app.add_typer(pki_keys.app, name="keys")
 
 ROUTE = "/local/v1/centres"
 
-Passphrase = Annotated[Path | None, typer.Option(help="File whose first line protects the root's key.")]
-
-
-@app.command()
-def root(
-    folder: Annotated[Path, typer.Option(help="A new folder, on a medium that is then kept offline.")],
-    title: Annotated[str, typer.Option(help="The federation's name, as its root certificate shows it.")],
-    passphrase_file: Passphrase = None,
-) -> None:
-    """Make the root of a new federation: once, on a computer without network."""
-    with sentences():
-        office.create_root(folder, title=title, now=_now(), passphrase=_passphrase(passphrase_file))
-        typer.echo(f"The root is in {folder}. Keep that folder offline; only root.pem is public.")
-
-
-@app.command()
-def issuing(
-    root_folder: Annotated[Path, typer.Option("--root", help="The root's folder.")],
-    folder: Annotated[Path, typer.Option(help="The new folder of the authority, for the node at the top.")],
-    passphrase_file: Passphrase = None,
-) -> None:
-    """Make the issuing authority and have the root certify it."""
-    with sentences():
-        office.create_issuing(root_folder, folder, now=_now(), passphrase=_passphrase(passphrase_file))
-        typer.echo(f"The authority is in {folder}. Name it in [authority] folder of the node at the top,")
-        typer.echo("then put the root's folder back into its safe: nothing below needs it.")
+app.command()(pki_root.root)
+app.command()(pki_root.issuing)
+app.command()(pki_root.spare)
+app.command()(pki_root.signer)
+app.command()(pki_tree.proposal)
+app.command()(pki_tree.sign)
+app.command()(pki_tree.publish)
+app.command()(pki_tree.deny)
+app.command("adopt-spare")(pki_tree.adopt_spare)
 
 
 @app.command()
@@ -76,6 +60,10 @@ def plan(
         settings = Settings.load(config)
         body = {"code": code, "title": title, "tier": tier.value, "parent_code": parent}
         made = _asked(settings, "POST", ROUTE, body) or _plan(settings, body)
+        if made["state"] == "proposed":
+            typer.echo(f"{made['title']} is proposed as {made['name']}: a change of the tree takes two signers.")
+            typer.echo("Next: python -m node pki proposal --config ... --out FILE")
+            return
         typer.echo(f"{made['title']} is planned as {made['name']}. Next: python -m node pki token --config ... {code}")
 
 
@@ -151,15 +139,6 @@ def _now() -> datetime:
     return SystemClock().now()
 
 
-def _passphrase(file: Path | None) -> bytes | None:
-    if file is None:
-        return None
-    lines = file.read_text("utf-8").splitlines()
-    if not lines or not lines[0]:
-        raise PkiError("PASSPHRASE", f"{file} has no passphrase in its first line")
-    return lines[0].encode()
-
-
 def _asked(settings: Settings, method: str, route: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """What the running node answered; none if no node is running."""
     try:
@@ -169,15 +148,9 @@ def _asked(settings: Settings, method: str, route: str, body: dict[str, Any] | N
     return answer
 
 
-def _authority(settings: Settings) -> Authority:
-    if settings.authority is None:
-        raise PkiError("NO_AUTHORITY", "this node has no [authority]; run this at the node at the top")
-    return Authority.load(settings.authority.folder)
-
-
 def _plan(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
-    authority = _authority(settings)
-    parent = authority.registry.by_code(body["parent_code"]) if body["parent_code"] else None
+    authority = pki_tree.authority_of(settings)
+    parent = authority.by_code(body["parent_code"]) if body["parent_code"] else None
     if body["parent_code"] and parent is None:
         raise PkiError("PARENT_UNKNOWN", f"no centre bears the code {body['parent_code']}")
     name = parent.name if parent else None
@@ -185,7 +158,7 @@ def _plan(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _revoke(settings: Settings, code: str) -> dict[str, Any]:
-    authority = _authority(settings)
+    authority = pki_tree.authority_of(settings)
     entry = authority.registry.by_code(code)
     if entry is None:
         raise PkiError("UNKNOWN_CENTRE", f"no centre bears the code {code}")
@@ -195,7 +168,7 @@ def _revoke(settings: Settings, code: str) -> dict[str, Any]:
 
 def _token(settings: Settings, code: str, *, replace: bool) -> str:
     if settings.authority is not None:
-        return _authority(settings).issue_token(code, _now(), replace_keys=replace)
+        return pki_tree.authority_of(settings).issue_token(code, _now(), replace_keys=replace)
     if replace:
         raise PkiError("NO_AUTHORITY", "only the node that has the authority may replace a centre's keys")
     keystore = Keystore.load(settings.keys)

@@ -8,9 +8,10 @@ from federation.enrolment.visit import enrol_at_home, enrol_at_parent
 from node.clock import Clock
 from node.demo.ports import LOOPBACK
 from node.demo.sites import Site, Sites
-from pki.authority import Authority, create_issuing, create_root
+from pki.authority import Authority
 from pki.enrol_token import parse_token
 from pki.errors import PkiError
+from pki.founding import create_issuing, create_root
 from pki.keystore import Keystore
 
 _PATIENCE_S = 180.0

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest import mock
 
@@ -26,12 +26,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki import encoding, enrol, names, profile
-from pki.authority import Authority, create_issuing, create_root
+from pki.authority import Authority
+from pki.contents import CentreEntry
 from pki.enrol_token import parse_token
+from pki.founding import create_issuing, create_root
 from pki.gate import Gate
 from pki.keystore import Keystore
 from pki.registry import Registry, RegistryFile
-from pki.statement import CentreEntry
 
 # (code, title, tier, code of the parent)
 DONG_NAI = (
@@ -137,7 +138,9 @@ class FakeFederation:
             }
             found.append((entry, keys))
         before = self.registry
-        raw = self.authority._publish(before, (*before.centres, *(entry for entry, _ in found)), self.now)
+        centres = (*before.centres, *(entry for entry, _ in found))
+        self.authority._change_tree(before, replace(before.contents, centres=centres), self.now)
+        raw = self.authority.registry_raw
         for entry, keys in found:
             folder = self.home(entry.code) / "keys"
             folder.mkdir(mode=0o700, parents=True)

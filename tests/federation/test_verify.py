@@ -26,8 +26,8 @@ from federation.verify.proof import prove
 from federation.verify.verdict import Damaged
 from node.v1 import incident_pb2
 from pki import enrol
-from pki.authority import create_issuing, create_root
 from pki.enrol_token import parse_token
+from pki.founding import create_issuing, create_root
 from pki.keystore import Keystore
 from pki.registry import Registry
 

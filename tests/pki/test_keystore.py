@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from pki import profile
-from pki.authority import Authority, create_issuing, create_root
+from pki.authority import Authority
 from pki.diagnose import diagnose
 from pki.errors import KeystoreError, PkiError
+from pki.founding import create_issuing, create_root
 from pki.keystore import FILES, Keystore
 from pki.private_file import check_private, make_private_folder, write_private
 from pki.registry import Registry

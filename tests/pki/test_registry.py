@@ -12,10 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from pki import encoding, profile
+from pki.approval import SigningKey, tree_bytes
+from pki.contents import CentreEntry, Contents
 from pki.errors import KeystoreError, PkiError
 from pki.names import mint_name
 from pki.registry import Registry, RegistryFile
-from pki.statement import CentreEntry, Contents, sign_contents
+from pki.statement import sign_contents
 from tests.fakes.authority import DONG_NAI, THREE_TIERS, FakeFederation, small_federation
 
 
@@ -30,18 +32,25 @@ def refused(call, *arguments, **named) -> PkiError:
     return caught.value
 
 
-def signed(land: FakeFederation, contents: Contents) -> bytes:
-    """Signs whatever it is given with the federation's real registry key."""
+def signers(land: FakeFederation) -> tuple[SigningKey, SigningKey]:
+    """The federation's two real signers."""
     folder = land.folder / "authority"
-    key = encoding.ed25519_key((folder / "registry.key").read_bytes(), "registry.key")
-    return sign_contents(contents, key, encoding.from_pem((folder / "delegation.pem").read_bytes(), "delegation.pem"))
+    return SigningKey.load(folder, "registry.key"), SigningKey.load(folder / "second-signer")
+
+
+def signed(land: FakeFederation, contents: Contents) -> bytes:
+    """Signs whatever it is given with the federation's real keys, its tree with both."""
+    first, second = signers(land)
+    return sign_contents(contents, first, (first.approve(contents), second.approve(contents)))
 
 
 def centres(land: FakeFederation, *changed: CentreEntry) -> Contents:
     """The present registry as a next version, with centres changed or added."""
     contents = land.registry.contents
     by_name = {one.name: one for one in contents.centres} | {one.name: one for one in changed}
-    return replace(contents, version=contents.version + 1, centres=tuple(by_name.values()))
+    fresh = replace(contents, version=contents.version + 1, centres=tuple(by_name.values()))
+    changed = tree_bytes(fresh) != tree_bytes(contents)
+    return replace(fresh, tree_version=contents.tree_version + 1) if changed else fresh
 
 
 def test_the_tree_of_the_demo(tmp_path: Path) -> None:
@@ -115,17 +124,17 @@ def test_registry_of_another_federation(land: FakeFederation, tmp_path: Path) ->
 def test_registry_signed_by_another_key(land: FakeFederation) -> None:
     """Keys that the federation itself certified, for other uses, and one that nobody certified."""
     own = ed25519.Ed25519PrivateKey.generate()
-    folder = land.folder / "authority"
-    true_delegation = encoding.from_pem((folder / "delegation.pem").read_bytes(), "delegation.pem")
-    assert (
-        refused(Registry.verified, sign_contents(centres(land), own, true_delegation), land.root_pem).reason
-        == "the registry's signature does not fit its content"
+    contents, (first, second) = centres(land), signers(land)
+    approvals = (first.approve(contents), second.approve(contents))
+    forged = sign_contents(contents, SigningKey(key=own, delegation=first.delegation), approvals)
+    assert refused(Registry.verified, forged, land.root_pem).reason == (
+        "the registry's signature does not fit its content"
     )
     commune = land.keystore("26374")
     sign_certificate = encoding.from_der(commune.sign_certificate, "sign.pem")
     by_issuing = profile.delegation_certificate(own.public_key(), land.issuing_signer(), land.now)
     for key, certificate in ((commune._sign_key, sign_certificate), (own, by_issuing)):
-        raw = sign_contents(centres(land), key, certificate)
+        raw = sign_contents(contents, SigningKey(key=key, delegation=certificate), approvals)
         assert refused(Registry.verified, raw, land.root_pem).code == "BAD_REGISTRY"
 
 
@@ -262,7 +271,10 @@ def test_damaged_registries_are_refusals(land: FakeFederation) -> None:
         ("issued_at", "2025-06-01T00:00:00"),
         ("centres", {}),
         ("centres", [1]),
-        ("format", 2),
+        ("format", 1),
+        ("expires_at", None),
+        ("tree_version", "x"),
+        ("denied", [[1]]),
         ("sealing", 7),
     ],
 )
@@ -275,7 +287,5 @@ def test_malformed_contents_with_a_true_signature(land: FakeFederation, field: s
     envelope["payload"] = base64.b64encode(content).decode()
     envelope["signature"] = base64.b64encode(key.sign(b"lienthong.registry.v1\0" + content)).decode()
     raw = json.dumps(envelope).encode()
-    if (field, value) == ("centres", {}):
-        assert Registry.verified(raw, land.root_pem).centres == ()
-    else:
-        assert refused(Registry.verified, raw, land.root_pem).code == "BAD_REGISTRY"
+    code = "TOO_FEW_SIGNERS" if (field, value) == ("centres", {}) else "BAD_REGISTRY"
+    assert refused(Registry.verified, raw, land.root_pem).code == code
