@@ -8,6 +8,8 @@ from rich.text import Text
 from node.demo.people import Person
 from node.demo.sites import Sites
 
+DOOR = "tiến trình tiếp nhận riêng, không giữ khóa / a process of its own, without keys"
+
 
 def addresses(sites: Sites, people: Mapping[tuple[str, str], Person], with_screens: tuple[str, ...]) -> Text:
     """A few lines per centre: where its pages are, and who may sign in. Addresses stay whole, to be clicked."""
@@ -19,7 +21,8 @@ def addresses(sites: Sites, people: Mapping[tuple[str, str], Person], with_scree
         if centre.code in with_screens:
             text.append(f"  màn hình / screens  {site.screens_url}/dash/\n")
         if not sites.plan.children(centre.code):
-            text.append(f"  người dân / citizen {site.citizens_url}/modules/citizen/\n")
+            text.append(f"  người dân / citizen {site.citizens_url}/modules/citizen/")
+            text.append(f"  ({DOOR})\n" if site.has_door else "\n", style="dim")
         text.append(f"  API                 {site.url}/docs\n")
     return text
 

@@ -82,16 +82,18 @@ class Newcomer:
             "26374": self.centre.code,
             "COC phường Tam Phước": self.centre.title,
         }
-        (port,) = ports.choose([0])
-        self.url = f"http://127.0.0.1:{port}"
+        port, door = ports.choose([0, 0])
+        self.url, self.citizens_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{door}"
+        template = TEMPLATE.replace("127.0.0.1:8021", f"127.0.0.1:{port}").replace(
+            "127.0.0.1:8022", f"127.0.0.1:{door}"
+        )
         (folder / "coc.toml").write_text(
             filled_in(
-                TEMPLATE,
+                template,
                 {
                     "code": self.centre.code,
                     "title": self.centre.title,
                     "folder": str(folder / "centre"),
-                    "listen": f"127.0.0.1:{port}",
                     "address": f"127.0.0.1:{parent.link}",
                     "enrol_address": f"127.0.0.1:{parent.enrol}",
                     "file": str(federation.plan.territory),
@@ -122,7 +124,7 @@ async def test_an_eighth_centre_joins_by_the_page(federation, tmp_path_factory):
     assert "The token is in" in newcomer.run(token)
     assert (newcomer.folder / "25993.token").stat().st_mode & 0o777 == 0o600
 
-    check, enrol, serve, account = commands("3. At the new centre")
+    check, enrol, serve, intake, account = commands("3. At the new centre")
     still_missing = newcomer.run(check, expected=1)
     assert len(still_missing.splitlines()) == 1
     assert "has no keys yet" in still_missing
@@ -131,14 +133,18 @@ async def test_an_eighth_centre_joins_by_the_page(federation, tmp_path_factory):
     newcomer.run(check)
 
     with (newcomer.folder / "log").open("wb") as log:
-        process = subprocess.Popen(newcomer.type(serve), cwd=REPOSITORY, stdout=log, stderr=log)
+        running = [
+            subprocess.Popen(newcomer.type(words), cwd=REPOSITORY, stdout=log, stderr=log) for words in (serve, intake)
+        ]
     try:
         await answering(newcomer.url)
+        await answering(newcomer.citizens_url)
         newcomer.run([*account, "--password-file", "-"], typed="mot-mat-khau-dai\n")
         await it_reports_upwards(federation, newcomer)
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        assert [process.wait(30) for process in running] == [0, 0]
 
 
 async def answering(url: str) -> None:
@@ -165,7 +171,7 @@ async def it_reports_upwards(federation, newcomer) -> None:
     }
     async with httpx.AsyncClient(timeout=30) as http:
         answer = await http.post(
-            f"{newcomer.url}/modules/citizen/api/reports",
+            f"{newcomer.citizens_url}/modules/citizen/api/reports",
             data=report,
             files={"photo": ("a.jpg", photograph(3), "image/jpeg")},
             headers={"Accept": "application/json"},
