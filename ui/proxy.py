@@ -227,6 +227,8 @@ def _stranger(request: web.Request) -> web.Response:
         where = f"/login?next={quote(request.raw_path, safe='')}"  # set by hand: aiohttp would decode it again
         where += "&lang=en" if _language(request) == "en" else ""
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": where, "Cache-Control": "no-store"})
+    if "/_stcore/" in request.path:  # Streamlit's own script shows the words of a refusal in a dialog: it gets none
+        return web.Response(status=HTTPStatus.UNAUTHORIZED)
     language = _language(request)
     detail = say("Hãy đăng nhập rồi thử lại.", language)
     return _problem(HTTPStatus.UNAUTHORIZED, "unauthenticated", say("Chưa đăng nhập", language), detail)

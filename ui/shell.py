@@ -29,7 +29,7 @@ SAFE_HEADERS = {
 }
 _NOSCRIPT = re.compile(r"<noscript>.*?</noscript>", re.DOTALL | re.IGNORECASE)  # Streamlit's own words for programs
 STREAMLIT_TEXTS = "/_ui/streamlit-texts.js"
-STYLE_NONCE = "/_ui/style-nonce.js"
+FIRST = "/_ui/first.js"
 SCREENS_STYLE = "/_ui/screens.css"
 NOTICE_STYLE = "/_ui/notice.css"
 
@@ -38,7 +38,7 @@ def static_file(name: str) -> bytes | None:
     """One of the few files that the proxy itself serves, by its full path."""
     files = {
         STREAMLIT_TEXTS: "streamlit-texts.js",
-        STYLE_NONCE: "style-nonce.js",
+        FIRST: "first.js",
         NOTICE_STYLE: "notice.css",
         SCREENS_STYLE: "screens.css",
     }
@@ -58,7 +58,7 @@ def dress(page: str, language: Language) -> tuple[str, str]:
     page = page.replace("<script>", f'<script nonce="{nonce}">').replace("<style>", f'<style nonce="{nonce}">')
     words = html.escape(say("Trang này cần JavaScript để hiển thị số liệu trực tiếp.", language))
     page = _NOSCRIPT.sub(f"<noscript><p>{words}</p></noscript>", page)
-    first = f'<script nonce="{nonce}" src="{STYLE_NONCE}"></script>'
+    first = f'<script nonce="{nonce}" src="{FIRST}"></script>'
     page = page.replace("<head>", f"<head>{first}", 1)
     translator = f'<script nonce="{nonce}" src="{STREAMLIT_TEXTS}" defer></script>'
     page = page.replace("</head>", f"{translator}</head>", 1)

@@ -131,8 +131,8 @@ def show_refusal(refusal: RefusedError) -> None:
     """Say why the node said no, and what a person can do about it."""
     t = session.words()
     if refusal.status == 401:  # noqa: PLR2004 - HTTP's own number
-        st.warning(t("Phiên làm việc đã hết. Hãy đăng nhập lại."))
-        st.link_button(t("Đăng nhập"), "/login?next=/dash/")
+        st.warning(t("Phiên đã hết hạn"))
+        live("over", key="over", live=False)
     elif refusal.status == 403:  # noqa: PLR2004 - HTTP's own number
         st.warning(t("Tài khoản này không xem được màn hình điều hành."))
     else:

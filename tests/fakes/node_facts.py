@@ -54,7 +54,7 @@ SEVERITIES = {1: "Thấp", 2: "Thường", 3: "Khẩn", 4: "Rất khẩn"}
 STATUSES = {
     "new": "Mới gửi", "received": "Đã tiếp nhận", "triaged": "Đã phân loại", "assigned": "Đã chuyển xử lý",
     "in_progress": "Đang xử lý", "escalated": "Chuyển cấp trên", "resolved": "Đã xử lý", "refused": "Từ chối",
-    "closed": "Đóng",
+    "closed": "Đã đóng",
 }  # fmt: skip
 FINISHED = {"resolved", "refused", "closed"}
 AFTER = {
@@ -245,8 +245,8 @@ def situation(every):
         "links": links(now),
         "alarms": [
             {"at": (now - timedelta(minutes=7)).isoformat(), "code": "PARKED", "title": "Bản ghi không đọc được",
-             "peer": TRANG_DAI["title"], "origin": TRANG_DAI["title"],
-             "detail": "Loại bản ghi chưa biết: weather.note"},
+             "case": "", "incident": None, "peer": TRANG_DAI["title"], "origin": TRANG_DAI["title"],
+             "detail": "UNKNOWN_KIND: nothing here applies records of kind weather.note"},
         ],
     }  # fmt: skip
 
@@ -267,18 +267,19 @@ def centres(now):
 
 
 def links(now):
-    def link(peer, relation, connected, seconds, *, waiting, in_flight=0, parked=0, error=None):
+    def link(peer, relation, connected, seconds, *, waiting, in_flight=0, parked=0, error=None, code=None):
         return {"peer": peer["name"], "title": peer["title"], "relation": relation, "connected": connected,
                 "last_heard_at": (now - timedelta(seconds=seconds)).isoformat(),
                 "waiting": {"urgent": 0, "regular": waiting, "audit": 0},
                 "peer_waiting": {"urgent": 0, "regular": 0, "audit": 0}, "in_flight": in_flight, "parked": parked,
-                "last_error": error}  # fmt: skip
+                "last_error": error, "error_code": code}  # fmt: skip
 
     return [
         link(PARENT, "parent", True, 1, waiting=0, in_flight=1),
         link(PHUOC_TAN, "child", True, 2, waiting=0),
         link(TAM_PHUOC, "child", True, 4, waiting=3, in_flight=2),
-        link(TRANG_DAI, "child", False, 1260, waiting=4, parked=1, error="Mất kết nối: đường truyền đã đóng"),
+        link(TRANG_DAI, "child", False, 1260, waiting=4, parked=1, code="LOST",
+             error=f"the line to {TRANG_DAI['name']} was lost"),
     ]
 
 
@@ -287,7 +288,7 @@ def health(now, link_rows):
     states = {True: "connected", False: "lost"}
     rows = [{**one, "state": states[one["connected"]]} for one in link_rows]
     rows.append({**rows[-1], "peer": "n-dddddddddddddddd.lienthong.internal", "title": "Xã Phú Lý", "state": "unknown",
-                 "last_heard_at": None, "last_error": None})  # fmt: skip
+                 "last_heard_at": None, "last_error": None, "error_code": None})  # fmt: skip
     days = {"auth": 9, "sign": 300, "issuing": 900, "root": 5000}
     titles = {"auth": "Chứng thư kết nối", "sign": "Chứng thư ký dữ liệu", "issuing": "Chứng thư của nơi cấp",
               "root": "Chứng thư gốc"}  # fmt: skip

@@ -93,7 +93,7 @@ def test_every_tile_wears_value_status_age_source_and_coverage(visit):
     expect(tile(page, "below").locator(".age")).to_contain_text("trước")
     expect(tile(page, "answered").locator(".value")).to_have_text("–")
     expect(tile(page, "answered").locator(".word")).to_have_text("Chưa có số liệu")
-    expect(page.locator(".alarms")).to_contain_text("Bản ghi không đọc được")
+    expect(page.locator(".alarms")).to_contain_text("Có bản ghi chưa áp dụng được, đã giữ lại")
     expect(page.locator(".map .mark")).to_have_count(4)
     silent = page.locator(".links tbody tr").filter(has_text="Trảng Dài")
     expect(silent).to_contain_text("Mất kết nối")

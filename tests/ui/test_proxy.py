@@ -161,7 +161,7 @@ async def test_the_page_speaks_vietnamese_and_has_a_policy(house):
     assert f'<script nonce="{nonce}">window.x = 1</script>' in page
     assert "connect-src 'self'" in policy
     assert "unsafe" not in policy
-    assert page.index("/_ui/style-nonce.js") < page.index("window.x = 1")  # before any script of Streamlit's
+    assert page.index("/_ui/first.js") < page.index("window.x = 1")  # before any script of Streamlit's
     assert page.index("</head>") < page.index("/_ui/screens.css")
     english = await house.client.get("/dash/?lang=en", headers={**HTML, **house.cookie()})
     assert '<html lang="en">' in await english.text()

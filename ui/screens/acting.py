@@ -1,7 +1,7 @@
 """Act on an incident: its id and the version that was read, a reason where one is asked for, never a row number.
 
 Where somebody else was faster the node answers 409. Then nothing was done; the visitor is told what changed and by
-whom, and decides again on the new version.
+whom, and decides again on the new version. What was typed stays: nobody writes a reason twice.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import streamlit as st
 
 from ui import session
 from ui.client import Json, NodeDownError, RefusedError
-from ui.widgets.plain import plain
+from ui.widgets.plain import named, plain
 
 STATUS_WORDS = {
     "new": "Mới gửi",
@@ -31,7 +31,7 @@ STATUS_WORDS = {
     "rated": "Đã đánh giá",
     "reopen_asked": "Xin mở lại",
     "reopened": "Mở lại",
-    "closed": "Đóng",
+    "closed": "Đã đóng",
 }
 _PENDING = "pending_action"
 _NOTICE = "notice"
@@ -44,6 +44,12 @@ class Pending:
 
     view: Json
     action: Json
+    told: str = ""  # what changed since it was begun
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a dialog stands open for it."""
+        return bool(self.action.get("fields") or self.action.get("danger"))
 
     @property
     def incident_id(self) -> str:
@@ -68,7 +74,7 @@ def action_title(action: Json) -> str:
 def begin(view: Json, action: Json) -> None:
     """Carry out at once what needs no words and destroys nothing; ask first otherwise."""
     pending = Pending(view, action)
-    if action.get("fields") or action.get("danger"):
+    if pending.is_asked:
         st.session_state[_PENDING] = pending
     else:
         _carry_out(pending, {})
@@ -98,6 +104,8 @@ def _ask(pending: Pending) -> None:
     t = session.words()
     number, title = pending.view.get("number"), pending.view.get("title")
     st.markdown(f"**{plain(f'#{number}')}** {plain(title)}")
+    if pending.told:
+        st.warning(pending.told)
     if pending.action.get("danger"):
         st.warning(t("Việc này khó hoàn tác. Hãy kiểm tra đúng sự cố trước khi xác nhận."))
     with st.form("action", border=False, enter_to_submit=False):
@@ -121,25 +129,55 @@ def _ask(pending: Pending) -> None:
 
 
 def _carry_out(pending: Pending, values: dict[str, Any]) -> str | None:
-    """Do it; the words of what is wrong with the answers, or None when the dialog is over."""
+    """Do it; the words of what is wrong where the dialog stays open with what was typed, or None when it is over."""
     t = session.words()
     answers = {name: value for name, value in values.items() if value not in {None, ""}}
     name, version = str(pending.action["name"]), int(pending.view["version"])
     try:
         session.client().act(pending.incident_id, name, version, answers)
     except RefusedError as refusal:
-        if refusal.status == HTTPStatus.UNPROCESSABLE_ENTITY and pending.action.get("fields"):
-            return plain(
-                "; ".join(str(one.get("message")) for one in refusal.errors) or refusal.detail or refusal.title
-            )
-        changes = _what_changed(pending) if refusal.status == HTTPStatus.CONFLICT else None
-        _tell(pending, "changed" if changes else "failed", changes or _refusal(refusal))
+        return _refused(pending, answers, refusal)
     except NodeDownError:
-        _tell(
-            pending, "failed", t("Máy chủ không trả lời nên chưa biết việc này đã xong chưa; hãy xem lại rồi làm lại.")
-        )
-    else:
-        _tell(pending, "done", t("Đã ghi: {action}.", action=plain(action_title(pending.action))))
+        words = t("Máy chủ không trả lời nên chưa biết việc này đã xong chưa; hãy xem lại rồi làm lại.")
+        return _fail(pending, words)
+    _tell(pending, "done", t("Đã ghi: {action}.", action=plain(action_title(pending.action))))
+    return None
+
+
+def _refused(pending: Pending, answers: dict[str, Any], refusal: RefusedError) -> str | None:
+    t = session.words()
+    if refusal.status == HTTPStatus.UNPROCESSABLE_ENTITY and pending.action.get("fields"):
+        return plain("; ".join(str(one.get("message")) for one in refusal.errors) or refusal.detail or refusal.title)
+    if refusal.status != HTTPStatus.CONFLICT:
+        return _fail(pending, _refusal(refusal))
+    try:
+        now = session.client().incident(pending.incident_id)
+    except (RefusedError, NodeDownError):
+        return _fail(pending, t("Sự cố đã thay đổi; chưa có gì được ghi. Hãy tải lại trang."))
+    if now.get("version") == pending.view.get("version"):
+        return _fail(pending, _refusal(refusal))
+    _decide_again(pending, answers, now)
+    return None
+
+
+def _decide_again(pending: Pending, answers: dict[str, Any], now: Json) -> None:
+    """The same question on the new version with what was typed; or, where it is no longer asked, those words back."""
+    t = session.words()
+    told = _what_changed(pending, now)
+    action = next((one for one in now.get("actions") or [] if one.get("name") == pending.action.get("name")), None)
+    if action and pending.is_asked:
+        kept = t("Nội dung bạn đã nhập vẫn còn dưới đây.") if answers else ""
+        st.session_state[_PENDING] = Pending(now, action, f"{told} {kept}".strip())
+        return
+    typed = "; ".join(str(one) for one in answers.values() if isinstance(one, str))
+    kept = t("Bạn đã nhập: “{words}”", words=plain(typed)) if typed else ""
+    _tell(pending, "changed", f"{told} {kept}".strip())
+
+
+def _fail(pending: Pending, words: str) -> str | None:
+    if pending.is_asked:
+        return words
+    _tell(pending, "failed", words)
     return None
 
 
@@ -157,15 +195,9 @@ def _refusal(refusal: RefusedError) -> str:
     return plain(". ".join(part for part in (refusal.title, refusal.detail) if part)) or t("Máy chủ từ chối yêu cầu.")
 
 
-def _what_changed(pending: Pending) -> str | None:
-    """Compare the page that was read with the incident as it is now; None if it is still the same version."""
+def _what_changed(pending: Pending, now: Json) -> str:
+    """Compare the page that was read with the incident as it is now."""
     t = session.words()
-    try:
-        now = session.client().incident(pending.incident_id)
-    except (RefusedError, NodeDownError):
-        return t("Sự cố đã thay đổi; chưa có gì được ghi. Hãy tải lại trang.")
-    if now.get("version") == pending.view.get("version"):
-        return None
     before, after = _facts(pending.view), _facts(now)
     changes = [f"{name}: {plain(before[name])} → {plain(after[name])}" for name in after if before[name] != after[name]]
     last = (now.get("timeline") or [{}])[-1]
@@ -226,7 +258,8 @@ def _is_missing(field: Json, values: dict[str, Any]) -> bool:
 def _field(field: Json, view: Json) -> Any:  # noqa: ANN401 - what a person may answer depends on the field
     """The question for one field of an action, by its kind; a choice begins with what the incident has now."""
     name, kind = str(field["name"]), str(field.get("kind") or "text")
-    label = plain(_label(field)) + (" \\*" if field.get("required") else "")
+    t = session.words()
+    label = named(_label(field)) + (t(" (bắt buộc)") if field.get("required") else "")
     key = f"field-{name}"
     limit = int(field.get("limit") or 2000)
     if options := field.get("options"):

@@ -46,15 +46,25 @@ def _read() -> None:
     _restore(health["restore"])
     st.subheader(t("Đường truyền"))
     _table([_link(one) for one in health["links"]], t("Trung tâm này chưa nối với trung tâm nào."))
-    troubles = [one for one in health["links"] if one["last_error"]]
-    if troubles:
-        said = [f"- {plain(one['title'])}: {plain(one['last_error'])}" for one in troubles]
-        st.markdown("\n".join([t("Lỗi gần nhất"), "", *said]))
     st.caption(t("“Chưa rõ” nghĩa là chưa nghe được gì từ khi máy chủ khởi động; không có nghĩa là bên kia đã hỏng."))
+    if below := health.get("centres"):
+        st.subheader(t("Các trung tâm cấp dưới"))
+        _table([_centre(one) for one in below], "")
     st.subheader(t("Chứng thư và ổ đĩa"))
     _table([*(_certificate(one) for one in health["certificates"]), _disk(health["disk"])], "")
     st.subheader(t("Việc định kỳ"))
     _table([_job(one) for one in health["jobs"]], t("Không có việc định kỳ nào."))
+    _raw(health)
+
+
+def _raw(health: Json) -> None:
+    """What the programs said in their own words, for whoever mends them; nobody else has to read it."""
+    t = session.words()
+    said = [f"{one['title']}: {one['last_error']}" for one in health["links"] if one["last_error"]]
+    said += [f"{one['name']}: {one['last_error']}" for one in health["jobs"] if one["last_error"]]
+    if said:
+        with st.expander(t("Chi tiết kỹ thuật"), key="health-raw"):
+            st.code("\n".join(said), language=None, wrap_lines=True)
 
 
 def _restore(restore: Json) -> None:
@@ -92,6 +102,34 @@ def _link(one: Json) -> Json:
         t("Chờ gửi"): waiting,
         t("Đang gửi"): one["in_flight"],
         t("Tạm giữ"): one["parked"],
+        t("Lỗi gần nhất"): _fault(one),
+    }
+
+
+def _fault(one: Json) -> str:
+    """Why a line failed last, in words; an unknown fault is still a fault."""
+    t = session.words()
+    if not one["last_error"]:
+        return "–"
+    code = f"link:{one.get('error_code')}"
+    return t(code) if t(code) != code else t("link:OTHER")
+
+
+def _centre(one: Json) -> Json:
+    """A centre below; one behind a silent relay is unknown through no fault of its own."""
+    t = session.words()
+    states = {
+        "live": _mark("green", "●", t("Trực tuyến")),
+        "late": _mark("orange", "▲", t("Chậm")),
+        "silent": _mark("red", "■", t("Không trả lời")),
+    }
+    key = f"reason:{one['reason']}"
+    said = t(key, who=plain((one["relay"] or {}).get("title", "")))
+    words = t("Chưa rõ") if said == key else said
+    return {
+        t("Trung tâm"): plain(one["title"]),
+        t("Trạng thái"): states.get(one["state"], _mark("gray", "○", words)),
+        t("Liên lạc lần cuối"): _time(one["as_of"]),
     }
 
 
@@ -126,7 +164,6 @@ def _job(one: Json) -> Json:
         t("Trạng thái"): _state(one["state"]),
         t("Xong lần cuối"): _time(one["last_ok_at"]),
         t("Lỗi liên tiếp"): one["failures"],
-        t("Lỗi gần nhất"): plain(one["last_error"] or "–"),
     }
 
 

@@ -45,7 +45,7 @@ def _filters(known: list[str]) -> dict[str, str]:
     t = session.words()
     for name in _FILTERS:
         st.session_state[f"record-{name}"] = _kept(name, known)
-    actor = st.text_input(t("Người làm"), key="record-actor", on_change=_remember, args=("actor",), width=180)
+    actor = st.text_input(t("Người thực hiện"), key="record-actor", on_change=_remember, args=("actor",), width=180)
     act = st.selectbox(
         t("Việc"),
         known,
@@ -80,31 +80,19 @@ def _filters(known: list[str]) -> dict[str, str]:
 
 
 def _act_title(act: str) -> str:
-    """An act in words, where there are some."""
+    """An act in words; the step on an incident that it names, where it has none of its own; else what it is called."""
     t = session.words()
-    titles = {
-        "access.refused": t("Bị từ chối truy cập"),
-        "account.add": t("Thêm tài khoản"),
-        "account.disable": t("Khóa tài khoản"),
-        "account.enable": t("Mở lại tài khoản"),
-        "account.lock": t("Tự tạm khóa sau nhiều lần sai"),
-        "account.password": t("Đổi mật khẩu"),
-        "account.reset": t("Đặt lại mật khẩu"),
-        "account.scope": t("Sửa vai trò và phạm vi"),
-        "account.unlock": t("Gỡ khóa tạm"),
-        "audit.export": t("Tải nhật ký"),
-        "factor.recovery": t("Tạo mã dự phòng mới"),
-        "factor.recovery_used": t("Dùng mã dự phòng"),
-        "factor.remove": t("Bỏ điện thoại"),
-        "factor.set": t("Cài đặt điện thoại"),
-        "login.begin": t("Đăng nhập"),
-        "login.end": t("Đăng xuất"),
-        "login.expired": t("Mật khẩu dùng một lần đã quá hạn"),
-        "login.refused": t("Đăng nhập bị từ chối"),
-        "session.end": t("Kết thúc một phiên"),
-        "session.end_all": t("Kết thúc mọi phiên"),
-    }
-    return f"{titles[act]} ({act})" if act in titles else act
+    for key in (f"audit:{act}", f"audit:step.{act.rpartition('.')[2]}"):
+        if t(key) != key:
+            return t(key)
+    return act
+
+
+def _actor(actor: str) -> str:
+    """A person by their name, the node's own doings in words."""
+    t = session.words()
+    key = f"actor:{actor}"
+    return actor if t(key) == key else t(key)
 
 
 def _kept(name: str, known: list[str]) -> str | date | None:
@@ -136,17 +124,25 @@ def _start(day: object, later: int = 0) -> str:
     return datetime.combine(day + timedelta(days=later), time(), _LOCAL).isoformat()
 
 
-def _said(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else str(value)
+def _said(name: str, value: object) -> str:
+    t = session.words()
+    key = f"detail:{name}"
+    words = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else _word(value)
+    return f"{name if t(key) == key else t(key)}: {words}"
+
+
+def _word(value: object) -> str:
+    t = session.words()
+    return (t("có") if value else t("không")) if isinstance(value, bool) else str(value)
 
 
 def _row(one: Json) -> Json:
     t = session.words()
     at = datetime.fromisoformat(one["at"]).astimezone(_LOCAL).strftime("%H:%M:%S %d/%m/%Y")
-    detail = ", ".join(f"{name}: {_said(value)}" for name, value in (one["detail"] or {}).items() if value is not None)
+    detail = ", ".join(_said(name, value) for name, value in (one["detail"] or {}).items() if value is not None)
     return {
         t("Lúc"): at,
-        t("Người làm"): plain(one["actor"]),
+        t("Người thực hiện"): plain(_actor(one["actor"])),
         t("Việc"): plain(_act_title(one["act"])),
         t("Đối tượng"): plain(one["subject"]),
         t("Chi tiết"): plain(detail if len(detail) <= _SHOWN else f"{detail[:_SHOWN]}…"),

@@ -1,4 +1,5 @@
 import { address, go, h, moving, patchList, setAttr, setShape, setText, shape } from "./ui-core.js";
+import { makeOver, watchSession } from "./live-session.js";
 
 // The bar on top of every screen: where you are, whether the figures are live, who you are; and the loss banner.
 
@@ -13,7 +14,9 @@ export function makeBar(page) {
   const out = h("form", { method: "post", action: "/logout" }, h("input", { type: "hidden", name: "form" }), h("button", { type: "submit", class: "plain" }, t("Đăng xuất")));
   const help = makeHelp(t);
   const banner = h("div", { class: "banner", role: "alert", hidden: true });
-  const root = h("div", { class: "bar" }, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog, banner);
+  const over = makeOver(t);
+  const unwatch = watchSession(() => { line.end(); end(); });
+  const root = h("div", { class: "bar" }, brand, nav, h("div", { class: "right" }, pulse, time, who, help.button, language, out), help.dialog, over.dialog, banner);
 
   // in the flow it covers nothing; once the bar is scrolled away it comes along at the top
   const sight = new IntersectionObserver(([seen]) => banner.toggleAttribute("data-afloat", !seen.isIntersecting));
@@ -40,22 +43,27 @@ export function makeBar(page) {
     pulse.hidden = line.quiet === true;
     setText(time.firstChild, formats.clock(now));
     setText(time.lastChild, formats.day(now));
-    const tone = line.lost ? "alarm" : line.situation ? "ok" : "unknown";
+    const tone = line.over ? "unknown" : line.lost ? "alarm" : line.situation ? "ok" : "unknown";
     setAttr(pulse, "data-tone", tone);
     setShape(pulse.firstChild, tone);
-    setText(pulse.lastChild, line.lost ? t("Mất kết nối") : line.situation ? t("Trực tiếp") : t("Đang kết nối"));
-    banner.hidden = !line.lost;
-    if (line.lost) setText(banner, t("MẤT KẾT NỐI {n} s: số liệu đang hiện là số liệu cuối cùng nhận được, chưa thể thao tác", { n: Math.round(line.silence() / 1000) }));
+    setText(pulse.lastChild, line.over ? t("Đã dừng") : line.lost ? t("Mất kết nối") : line.situation ? t("Trực tiếp") : t("Đang kết nối"));
+    banner.hidden = !line.lost || line.over;
+    if (!banner.hidden) setText(banner, t("MẤT KẾT NỐI {n} s: số liệu đang hiện là số liệu cuối cùng nhận được, chưa thể thao tác", { n: Math.round(line.silence() / 1000) }));
     if (page.lostShown !== line.lost) { page.lostShown = line.lost; actionsInert(line.lost); }
   }
 
+  function end() {
+    beat();
+    over.show();
+  }
+
   function on(what) {
-    if (what === "refused") location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    if (what === "over") end();
     if (what === "forbidden") location.reload(); // the rights changed while the page stood open
     beat();
   }
 
-  return { root, on, update: () => { update(); beat(); }, close: () => { sight.disconnect(); help.close(); } };
+  return { root, on, update: () => { update(); beat(); }, close: () => { sight.disconnect(); help.close(); unwatch(); } };
 }
 
 /** What the keyboard can do, on "?" and on a button for whoever does not know that yet. */

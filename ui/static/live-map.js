@@ -1,4 +1,4 @@
-import { go, h, patchList, s, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
+import { centreWord, go, h, patchList, s, setAttr, setShape, setText, shape, TONES } from "./ui-core.js";
 
 // Centres as points and areas in an SVG, and the same centres as a grid and as a table: no tiles, no internet.
 
@@ -26,7 +26,7 @@ export function makeMap(page) {
   const tabs = h("div", { class: "tabs", role: "group", "aria-label": t("Cách hiện") },
     ...Object.keys(views).map((name) => h("button", { type: "button", "data-view": name, "aria-pressed": String(name === "map"), onclick: () => turn(name) }, names[name])));
   const legend = h("ul", { class: "legend" },
-    ...["live", "late", "silent", "unknown"].map((state) => h("li", { "data-tone": TONES[state] }, shape(TONES[state]), stateWord(t, state))));
+    ...["live", "late", "silent", "unknown"].map((state) => h("li", { "data-tone": TONES[state] }, shape(TONES[state]), centreWord(t, {}, state))));
   const root = h("div", { class: "map-box" }, svg, grid, sheet, legend);
   let shown = "map";
   let centres = [];
@@ -101,8 +101,8 @@ export function makeMap(page) {
     setAttr(mark, "aria-pressed", page.area === one.code);
     setShape(mark.querySelector("svg"), TONES[state]);
     setText(mark.querySelector(".name"), one.title);
-    setText(mark.querySelector(".figure"), `${stateWord(t, state)} · ${t("{n} đang mở", { n: formats.number(one.open_incidents) })}`);
-    setText(mark.querySelector("title"), `${one.title}: ${stateWord(t, state)}`);
+    setText(mark.querySelector(".figure"), [centreWord(t, {}, state), openText(one)].filter(Boolean).join(" · "));
+    setText(mark.querySelector("title"), `${one.title}: ${centreWord(t, one, state)}`);
   }
 
   function createDot(item) {
@@ -120,6 +120,9 @@ export function makeMap(page) {
     setText(dot.querySelector("title"), `#${item.number} ${item.title}`);
   }
 
+  /** What is not known is not written as a number. */
+  const openText = (one) => (typeof one.open_incidents === "number" ? t("{n} đang mở", { n: formats.number(one.open_incidents) }) : "");
+
   function createCell(one) {
     return h("li", {}, h("button", { type: "button", class: "cell", onclick: () => page.filterBy(one.code) },
       h("span", { class: "name" }), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
@@ -134,8 +137,8 @@ export function makeMap(page) {
     setAttr(cell, "aria-pressed", page.area === one.code);
     setText(cell.querySelector(".name"), one.title);
     setShape(cell.querySelector("svg"), TONES[state]);
-    setText(cell.querySelector(".word"), stateWord(t, state));
-    setText(cell.querySelector(".figure"), t("{n} đang mở", { n: formats.number(one.open_incidents) }));
+    setText(cell.querySelector(".word"), centreWord(t, one, state));
+    setText(cell.querySelector(".figure"), openText(one));
   }
 
   function createRow() {
@@ -148,7 +151,7 @@ export function makeMap(page) {
     setText(row.children[0], one.title);
     setAttr(row.children[1], "data-tone", TONES[state]);
     setShape(row.querySelector("svg"), TONES[state]);
-    setText(row.querySelector(".word"), stateWord(t, state));
+    setText(row.querySelector(".word"), centreWord(t, one, state));
     setText(row.children[2], formats.number(one.open_incidents));
     setText(row.children[3], formats.number(one.waiting));
   }

@@ -1,4 +1,4 @@
-import { freshState, h, patchList, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
+import { freshState, h, moving, patchList, setAttr, setShape, setText, shape, stateWord, TONES } from "./ui-core.js";
 import { makeMap } from "./live-map.js";
 import { makeQueue } from "./live-queue.js";
 
@@ -59,7 +59,7 @@ export function makeSituation(page) {
     root,
     on: (what) => {
       if (what === "beat") tick();
-      else if (what !== "tick" && what !== "refused") show();
+      else if (what !== "tick") show();
       setAttr(root, "data-lost", page.line.lost ? "" : null);
     },
     update: show,
@@ -72,21 +72,43 @@ function panel(title, content, ...tools) {
   return h("section", { class: ["panel", ...classes].join(" ") }, h("header", {}, h("h2", {}, title), ...nodes), content);
 }
 
-function makeAlarms({ t, formats, line }) {
+function makeAlarms(page) {
+  const { t, formats, line } = page;
   const list = h("ol", { class: "alarm-list" });
   const more = h("button", { type: "button", class: "more", hidden: true, onclick: () => { open = !open; draw(); } });
   const root = h("section", { class: "alarms", hidden: true, role: "region", "aria-label": t("Báo động") }, list, more);
   let open = false;
   let all = [];
 
+  const create = () => h("li", {}, shape("alarm"),
+    h("div", { class: "told" },
+      h("div", { class: "what" }, h("strong", {}), h("span", { class: "who" }), moving(h("a", { class: "subject", hidden: true }))),
+      h("p", { class: "advice" }),
+      h("details", { class: "raw" }, h("summary", {}, t("Chi tiết kỹ thuật")), h("code", {}))),
+    h("time", { class: "age" }));
+
+  function update(row, one) {
+    row.ltOne = one;
+    const find = (name) => row.querySelector(name);
+    const code = alarmCode(t, one);
+    const values = { me: line.situation?.centre?.title || "", peer: one.peer || t("Trung tâm khác") };
+    const title = t.code("alarm", code, one.title, values);
+    const who = one.origin || one.peer || "";
+    setText(find("strong"), title);
+    setText(find(".who"), title.includes(who) ? "" : who);
+    setAttr(find(".subject"), "hidden", one.incident ? null : "");
+    if (one.incident) {
+      setAttr(find(".subject"), "href", page.addressOf(one.incident.id));
+      setText(find(".subject"), t("Sự cố {number}: {title}", one.incident));
+    }
+    setText(find(".advice"), t.code("advice", code, "", values));
+    find(".raw").hidden = !one.detail || Boolean(one.incident);
+    setText(find(".raw code"), `${one.code}: ${one.detail}`);
+  }
+
   function draw() {
     const shown = open ? all : all.slice(0, 2);
-    patchList(list, shown, (one) => `${one.at}|${one.code}|${one.origin}`, () => h("li", {}, shape("alarm"), h("strong", {}), h("span", { class: "who" }), h("span", { class: "why" }), h("time", { class: "age" })), (row, one) => {
-      row.ltOne = one;
-      setText(row.children[1], t.code("alarm", one.code, one.title));
-      setText(row.children[2], one.origin_title || one.origin || one.peer_title || one.peer || "");
-      setText(row.children[3], one.detail);
-    });
+    patchList(list, shown, (one) => `${one.at}|${one.code}|${one.origin}|${one.incident?.id || ""}`, create, update);
     more.hidden = all.length <= 2;
     setText(more, open ? t("Thu gọn") : t("Xem cả {n} báo động", { n: all.length }));
     root.hidden = all.length === 0;
@@ -96,6 +118,12 @@ function makeAlarms({ t, formats, line }) {
   function tick(now) { for (const row of list.children) setText(row.lastChild, formats.age(row.ltOne.at, now)); }
 
   return { root, tick, show: (items) => { all = [...items].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)); draw(); } };
+}
+
+/** The code whose words tell this alarm: with its story where a code has several, and the general one where it has none. */
+function alarmCode(t, one) {
+  const code = one.case ? `${one.code}.${one.case}` : one.code;
+  return t.code("alarm", code, " ") === " " ? "OTHER" : code;
 }
 
 function makeTiles({ t, formats, line }) {
@@ -157,7 +185,8 @@ function makeLinks({ t, formats, line }) {
     h("table", {}, h("thead", {}, h("tr", {}, ...heads.map((word) => h("th", { scope: "col" }, word)))), body), empty);
   const create = () => h("tr", {}, h("th", { scope: "row" }, h("span", { class: "name" }), h("span", { class: "relation" })),
     h("td", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
-    ...["waiting", "flight", "coming", "parked", "age", "error"].map((name, at) => h("td", { class: name, "data-head": heads[at + 2] })));
+    ...["waiting", "flight", "coming", "parked", "age"].map((name, at) => h("td", { class: name, "data-head": heads[at + 2] })),
+    h("td", { class: "error", "data-head": heads[7] }, h("span", { class: "word" }), h("details", { class: "raw", hidden: true }, h("summary", {}, t("Chi tiết kỹ thuật")), h("code", {}))));
 
   function update(row, one) {
     row.ltOne = one;
@@ -169,8 +198,9 @@ function makeLinks({ t, formats, line }) {
     setText(find("coming"), Object.keys(one.peer_waiting || {}).length === 0 ? "–" : waitingText(t, formats, one.peer_waiting));
     setText(find("parked"), formats.number(one.parked));
     setAttr(find("parked"), "data-part", one.parked ? "" : null);
-    setText(find("error"), errorWord(t, one));
-    setAttr(find("error"), "title", one.last_error || null);
+    setText(find("error .word"), errorWord(t, one));
+    find("error .raw").hidden = !one.last_error;
+    setText(find("error .raw code"), one.last_error);
   }
 
   function tick(now) {
@@ -186,17 +216,10 @@ function makeLinks({ t, formats, line }) {
   return { root, tick, show: (items) => { empty.hidden = items.length > 0; root.firstChild.hidden = !items.length; patchList(body, items, (one) => one.peer, create, update); tick(line.now()); } };
 }
 
-/** A fault of the line in the reader's words where we know it; what the program said stays in the tooltip. */
+/** A fault of the line in the reader's words; what the program said stays behind a button. */
 function errorWord(t, { error_code: code, last_error: said }) {
-  const known = {
-    UNREACHABLE: t("Không có ai trả lời ở địa chỉ của bên kia"),
-    CLOSED: t("Bên kia đã đóng đường truyền"),
-    SILENT: t("Bên kia im lặng quá lâu"),
-    NO_HELLO: t("Bên kia không chào lại"),
-    STOPPED: t("Bên kia đang dừng"),
-    TLS_REFUSED: t("Bị từ chối khi bắt tay bảo mật"),
-  };
-  return known[code] || said || "";
+  if (!code && !said) return "";
+  return t.code("link", code, t.code("link", "OTHER"));
 }
 
 /** One number, or a number for each lane: the urgent lane is named where something urgent waits. */

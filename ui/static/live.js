@@ -3,12 +3,13 @@ import { makeBar } from "./live-bar.js";
 import { makeHead, makeStory } from "./live-detail.js";
 import { makeFigures } from "./live-figures.js";
 import { makeQueue } from "./live-queue.js";
+import { makeOverPage } from "./live-session.js";
 import { makeSituation } from "./live-situation.js";
 
 // The entry of the component. Streamlit calls it again for each script run; the same parent keeps its view, and a view
 // that is already on the page is only told its new data.
 
-const MAKERS = { bar: makeBar, situation: makeSituation, list: makeList, head: makeHead, story: makeStory, figures: makeFigures };
+const MAKERS = { bar: makeBar, situation: makeSituation, list: makeList, head: makeHead, story: makeStory, figures: makeFigures, over: makeOverPage };
 const mounted = new WeakMap();
 
 export default function live({ data, parentElement, setTriggerValue }) {

@@ -6,17 +6,19 @@ const SVG = "http://www.w3.org/2000/svg";
 const LOST_AFTER_MS = 5000; // three ticks of two seconds cannot all be late
 const HANG_AFTER_MS = 12000; // a line that says nothing for so long is opened anew
 const RENEW_AFTER_MS = 15000;
+const NO_LONGER_WELCOME = 1008; // with this the node closes the line of a session that ended
 const WATCH = "incident.read";
 const STALE_AFTER_S = 180; // where a figure names no limit of its own
 
 // -- words ---------------------------------------------------------------------------------------
 
-/** `t("...")` in the visitor's language; `t.code("status", "new", "Mới gửi")` for words that the node sends. */
+/** `t("...")` in the visitor's language; `t.code("status", "new", "Mới gửi")` for words that the node sends. `table`
+ *  holds the English, and in either language the words for codes, which `t.code` takes first and fills. */
 export function makeWords(language, table) {
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? String(values[name]) : whole));
-  const t = (message, values) => fill((language === "en" && table[message]) || message, values);
+  const t = (message, values) => fill(table[message] || message, values);
   t.language = language === "en" ? "en" : "vi";
-  t.code = (group, code, fallback) => (t.language === "en" && table[`${group}:${code}`]) || fallback || String(code ?? "");
+  t.code = (group, code, fallback, values) => fill(table[`${group}:${code}`] || fallback || String(code ?? ""), values);
   return t;
 }
 
@@ -150,6 +152,13 @@ export function stateWord(t, state) {
   }[state] || t("Chưa có số liệu");
 }
 
+/** What may be said of a centre: one behind a silent relay is unknown through no fault of its own, and whose it is said. */
+export function centreWord(t, one, state) {
+  if (state !== "unknown") return stateWord(t, state);
+  const code = one.reason === "relay_silent" && !one.relay ? "" : one.reason;
+  return code && code !== "silent" ? t.code("reason", code, t("Chưa rõ"), { who: one.relay?.title }) : t("Chưa rõ");
+}
+
 // -- moving between screens ----------------------------------------------------------------------
 
 /** An address with some of its query replaced; null takes a part away. */
@@ -187,7 +196,7 @@ export class Line {
     this.incidents = null;
     this.listeners = new Set();
     this.opened = false;
-    this.refused = false;
+    this.over = false;
     this.forbidden = false;
     this.heardAt = performance.now();
     this.offset = 0;
@@ -214,14 +223,18 @@ export class Line {
   tell(what) { for (const listener of [...this.listeners]) listener(this, what); }
 
   open() {
-    if (this.forbidden) return;
+    if (this.forbidden || this.over) return;
     clearTimeout(this.timer);
     this.timer = null;
     const socket = new WebSocket(this.address);
     this.socket = socket;
     socket.onopen = () => { this.opened = true; };
     socket.onmessage = (event) => { if (socket === this.socket) this.take(event.data); };
-    socket.onclose = () => { if (socket === this.socket) this.again(); };
+    socket.onclose = (event) => {
+      if (socket !== this.socket) return;
+      this.again();
+      if (event.code === NO_LONGER_WELCOME) this.ask();
+    };
   }
 
   take(text) {
@@ -229,7 +242,6 @@ export class Line {
     try { message = JSON.parse(text); } catch { return; }
     this.heardAt = performance.now();
     this.attempt = 0;
-    this.refused = false;
     const at = Date.parse(message.at);
     if (!Number.isNaN(at)) this.offset = at - Date.now();
     if (message.type === "situation" || message.type === "incidents") this[message.type] = message.data;
@@ -239,6 +251,7 @@ export class Line {
   }
 
   again(delay) {
+    if (this.over) return;
     const socket = this.socket;
     this.socket = null;
     if (socket) { socket.onclose = null; socket.close(); }
@@ -253,8 +266,7 @@ export class Line {
   async ask() {
     try {
       const answer = await fetch("/api/v1/session", { headers: { Accept: "application/json", "Lt-Unattended": "1" }, cache: "no-store" });
-      this.refused = answer.status === 401;
-      if (this.refused) this.tell("refused");
+      if (answer.status === 401) this.end();
       if (answer.ok && !((await answer.json()).permissions || [WATCH]).includes(WATCH)) this.forbid();
     } catch { /* the line is down; the banner says so */ }
   }
@@ -281,7 +293,20 @@ export class Line {
     this.tell("forbidden");
   }
 
+  /** The session is over: what was heard last stays, old by its own word, and nothing is asked any more. */
+  end() {
+    if (this.over) return;
+    this.over = true;
+    this.lost = true;
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    if (socket) { socket.onclose = null; socket.close(); }
+    this.tell("over");
+  }
+
   beat() {
+    if (this.over) { this.tell("beat"); return; }
     const silence = this.silence();
     if (silence > HANG_AFTER_MS && this.socket && this.socket.readyState <= 1 && this.heardAt !== this.hungAt) {
       this.hungAt = this.heardAt;
@@ -302,11 +327,12 @@ export function sharedLine() {
 
 /** For whoever may not watch: the clock goes on, nothing is asked, and nothing can be lost. */
 export function quietLine() {
-  const line = { situation: null, incidents: null, lost: false, refused: false, quiet: true, now: () => Date.now(), silence: () => 0 };
+  const line = { situation: null, incidents: null, lost: false, over: false, quiet: true, now: () => Date.now(), silence: () => 0 };
   line.listen = (listener) => {
     listener(line, "begin");
     const clock = setInterval(() => listener(line, "beat"), 1000);
     return () => clearInterval(clock);
   };
+  line.end = () => { line.over = true; };
   return line;
 }

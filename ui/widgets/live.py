@@ -8,10 +8,13 @@ from typing import Any
 import streamlit as st
 
 from ui import session
-from ui.texts.words import english
+from ui.texts.words import table_of
 
 _STATIC = Path(__file__).parent.parent / "static"
-_PARTS = ("ui-core", "live-queue", "live-map", "live-situation", "live-bar", "live-detail", "live-figures", "live")
+_PARTS = (
+    *("ui-core", "live-session", "live-queue", "live-map", "live-situation", "live-bar", "live-detail", "live-figures"),
+    "live",
+)
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
 _EVENTS = ("reload",)
 
@@ -39,6 +42,5 @@ _component = st.components.v2.component("lienthong_live", html='<div class="lt">
 def live(view: str, *, key: str, **data: Any) -> Any:  # noqa: ANN401 - Streamlit's result has no usable type
     """Mount one view of the component; the result has each event of `_EVENTS`, None unless it happened in this run."""
     chosen = session.language()
-    table = english() if chosen == "en" else {}
     listeners: dict[str, Any] = {f"on_{event}_change": _ignore for event in _EVENTS}
-    return _component(key=key, data={"view": view, "language": chosen, "table": table, **data}, **listeners)
+    return _component(key=key, data={"view": view, "language": chosen, "table": table_of(chosen), **data}, **listeners)
