@@ -98,7 +98,9 @@ def _is_in_longer(approvals: Approvals, me: str, dataset: str, period: Period) -
 
 def _acts(desk: Desk, last: Step | None, state: str) -> list[Act]:
     """What the state allows; whether this very person may is asked when it is done."""
-    if not desk.own or desk.place.now < desk.period.end or state == _LONGER:
+    if not desk.own:
+        return [Act.UNLOCK] if desk.is_frozen and last is None else []
+    if desk.place.now < desk.period.end or state == _LONGER:
         return []
     act = last.approval.act if last else None
     if act is Act.APPROVE:

@@ -16,7 +16,7 @@ from node.figures.closing import Sheet
 from node.figures.definition import Definition
 from node.figures.figure import Status
 from node.figures.gathering import due_at
-from node.figures.period import Period
+from node.figures.period import Grain, Period
 from node.figures.rows import Stated, newest
 from node.figures.state import Cell, Cells, Dimensions, StateError, StateType, problem, read_decimal
 from node.figures.wire import LONGEST_TEXT, Entry, Statement, misfit
@@ -159,7 +159,8 @@ def _check(  # noqa: PLR0917 - what a refusal depends on
     if not definition.entry:
         raise Forbidden("chỉ tiêu này lấy từ sổ sách, không nhập tay")
     seconds = context.settings.figures.period_s
-    is_bucket = typed.period.seconds == seconds and Period.of(typed.period.begin, seconds) == typed.period
+    is_stated = typed.period.seconds == seconds and Period.of(typed.period.begin, seconds) == typed.period
+    is_bucket = is_stated and definition.grain is Grain.DAY
     if typed.period.grain is not definition.grain and not is_bucket:
         raise Invalid(
             "kỳ không hợp với chỉ tiêu", errors=[{"field": "period", "message": f"cần một {definition.grain.label}"}]
