@@ -12,7 +12,7 @@ from federation.awaited import Standing, standing
 from node import audit
 from node.access import Permission, Principal, check_within, require
 from node.context import NodeContext
-from node.errors import Forbidden, Invalid, NotFound
+from node.errors import Conflict, Forbidden, Invalid, NotFound
 from node.incident import listing, rows
 from node.incident.act import Desk, perform, timeline
 from node.incident.listing import Filter
@@ -26,6 +26,8 @@ router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 T = TypeVar("T")
 
 LIVE_ITEMS = 100
+MOST_CHANGES = 20
+_CURRENT = ("status", "status_title", "severity", "severity_title", "category", "custody", "unit", "updated_at")
 _NEEDS = {Who.OPERATOR: Permission.INCIDENT_ACT, Who.SUPERVISOR: Permission.INCIDENT_APPROVE}
 Reader = Annotated[Principal, Depends(require(Permission.INCIDENT_READ))]
 Actor = Annotated[Principal, Depends(require(Permission.INCIDENT_ACT))]
@@ -94,7 +96,7 @@ def thumbnail(request: Request, principal: Reader, incident_id: UUID) -> Respons
 
 @router.post("/{incident_id}/actions", summary="Take a step on an incident")
 def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequest) -> dict[str, Any]:
-    """Do it if the version is still the present one (409 with the present version otherwise)."""
+    """Do it if the version is still the present one; 409 tells the present one otherwise, and what changed since."""
     context: NodeContext = request.app.state.node
     visible(request, principal, incident_id)
     action = ACTIONS.get(asked.name)
@@ -117,7 +119,27 @@ def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequ
         )
         return done
 
-    return _detail(context, principal, context.database.write(step, urgent=True))
+    try:
+        done = context.database.write(step, urgent=True)
+    except Conflict as error:
+        error.extra |= _changed(context, incident_id, asked.version)
+        raise
+    return _detail(context, principal, done)
+
+
+def _changed(context: NodeContext, incident_id: UUID, seen: int) -> dict[str, object]:
+    """What happened since the version that somebody saw: how it stands now, and the last lines, the newest last."""
+    look = look_of(context)
+    found, events = context.database.read(
+        lambda session: (rows.get(session, incident_id), timeline(session, incident_id))
+    )
+    newer = min(max(found.version - seen, 0), MOST_CHANGES)
+    view = incident_view(found, look)
+    return {
+        "version": found.version,
+        "current": {name: view[name] for name in _CURRENT},
+        "changes": [event_view(event, look) for event in events[len(events) - newer :]],
+    }
 
 
 def open_items(context: NodeContext, principal: Principal) -> dict[str, Any]:

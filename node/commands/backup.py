@@ -187,7 +187,11 @@ def _lock(settings: Settings) -> Lock:
     if section.recipient:
         return Lock(recipient=recipient_of(section.recipient))
     if section.passphrase_file is None:
-        fail("backup.recipient: is missing; make a key with `python -m node backup key` on another computer")
+        fail(
+            "backup.recipient: is missing; make a key with `python -m node backup key --out backup.key` on another "
+            "computer and put the [backup] lines that it prints into the settings (or, for one run and for a node of "
+            "the demo, the number alone into the environment: LIENTHONG_BACKUP__RECIPIENT=...)"
+        )
     return Lock(passphrase=passphrase_in(section.passphrase_file))
 
 

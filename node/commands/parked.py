@@ -27,7 +27,7 @@ def parked() -> None:
 
 @app.command("list")
 def list_all(config: Config) -> None:
-    """List what is parked and why, one JSON object a line, without the contents."""
+    """List what is parked and why, one JSON object a line, without the contents; says so if nothing is."""
     with sentences():
         engine = reader_engine(Settings.load(config).database_url)
         try:
@@ -37,6 +37,8 @@ def list_all(config: Config) -> None:
             engine.dispose()
     for row in found:
         _say(row)
+    if not found:  # standard output stays one object a line, for whatever reads it
+        typer.echo("Nothing is parked. (Không có bản ghi nào bị giữ lại.)", err=True)
 
 
 @app.command()

@@ -154,7 +154,19 @@ def test_a_stale_version_is_told_the_present_one(served, opened):
     assert act(client, one, "receive", 1).status_code == 200
     answer = act(client, one, "refuse", 1, note="x")
     assert answer.status_code == 409
-    assert (answer.json()["code"], answer.json()["version"]) == ("stale", 2)
+    told = answer.json()
+    assert (told["code"], told["version"]) == ("stale", 2)
+    assert (told["current"]["status"], told["current"]["custody"]["state"]) == ("received", "held")
+    assert [(line["act"], line["title"], line["actor"]) for line in told["changes"]] == [
+        ("receive", "Tiếp nhận", "Operator")
+    ]
+
+
+def test_a_conflict_tells_how_it_stands_though_nothing_changed_meanwhile(served, opened):
+    one = opened()
+    told = act(served.signed_in(), one, "close", 1).json()
+    assert (told["code"], told["version"], told["changes"]) == ("conflict", 1, [])
+    assert told["current"]["status_title"] == "Mới gửi"
 
 
 def test_refusals_name_the_field(served, opened):

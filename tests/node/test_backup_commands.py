@@ -55,6 +55,9 @@ def test_what_is_wrong_is_said_in_a_sentence(home, tmp_path) -> None:
     key, to = tmp_path / "backup.key", tmp_path / "monday"
     assert "exists" in run("backup", "key", "--out", key, status=1)
     assert "no such file" in run("restore", "from", to, "--key", key, "--into", home.parent, status=1)
+    assert f"{to}: there is no such file or folder" in run(
+        "backup", "verify", to, "--key", key, "--config", home, status=1
+    )
     assert "name the backup and its key" in run("backup", "verify", "--config", home, status=1)
     to.write_bytes(b"something else")
     assert "no backup of a centre" in run("backup", "verify", to, "--key", key, "--config", home, status=1)
@@ -64,3 +67,14 @@ def test_what_is_wrong_is_said_in_a_sentence(home, tmp_path) -> None:
     assert "mode 0644" in run("backup", "verify", to, "--key", key, "--config", home, status=1)
     own = f"sqlite:///{home.parent / 'node.db'}"
     assert "not this node's own" in run("backup", "verify", "--database", own, "--config", home, status=1)
+
+
+def test_without_a_recipient_the_command_says_how_to_get_one(home, tmp_path, monkeypatch) -> None:
+    bare = home.with_name("bare.toml")
+    bare.write_text(home.read_text("utf-8").partition("[backup]")[0], "utf-8")
+    words = run("backup", "make", "--to", tmp_path / "x", "--config", bare, status=1)
+    assert "python -m node backup key --out backup.key" in words
+    assert "LIENTHONG_BACKUP__RECIPIENT=" in words
+    line = run("backup", "key", "--out", tmp_path / "other.key").splitlines()[-1]
+    monkeypatch.setenv("LIENTHONG_BACKUP__RECIPIENT", line.partition('"')[2].strip('"'))
+    assert json.loads(run("backup", "make", "--to", tmp_path / "x", "--config", bare))["file"] == str(tmp_path / "x")

@@ -90,6 +90,8 @@ def test_the_commands_of_a_node_at_rest(world) -> None:
     world.registry_file("731")
     run = CliRunner().invoke(app, ["parked", "replay", "--config", config])
     assert json.loads(run.stdout) == {"applied": 0, "still_parked": 0, "why": []}, run.output
+    listed = CliRunner().invoke(app, ["parked", "list", "--config", config])
+    assert (listed.stdout, listed.stderr) == ("", "Nothing is parked. (Không có bản ghi nào bị giữ lại.)\n")
     file = world.home("731") / "node.db"
     parent = Centre(world, "731", file.parent, lambda _file: Database(f"sqlite:///{file}", SystemClock()))
     child = Centre(world, "26374", world.home("26374"))
