@@ -10,7 +10,8 @@ from node import presence
 from node.access import Permission, Principal, public, require
 from node.api.incidents import look_of
 from node.api.links import peer_view, peers_of
-from node.api.situation import expected_below, reach_view
+from node.api.situation import reach_view
+from node.api.tiles import expected_below
 from node.context import NodeContext
 from node.health import Health, Instruments, State, job_state, link_state
 from node.incident.view import centre_title

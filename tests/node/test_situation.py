@@ -28,12 +28,16 @@ def tiles(post):
     return {tile["key"]: tile for tile in look(post)["tiles"]}
 
 
+def cover(tile):
+    return {name: tile["coverage"][name] for name in ("received", "expected")}
+
+
 def test_a_centre_that_nobody_has_heard_is_unknown_and_not_zero(tree):
     found = look(tree.province)
     below = next(tile for tile in found["tiles"] if tile["key"] == "below")
     assert below["value"] is None
     assert below["state"] == "unknown"
-    assert below["coverage"] == {"received": 0, "expected": 3}
+    assert cover(below) == {"received": 0, "expected": 3}
     others = [one for one in found["centres"] if one["code"] != "75"]
     assert {one["state"] for one in others} == {"unknown"}
     assert {(one["open_incidents"], one["waiting"], one["as_of"]) for one in others} == {(None, None, None)}
@@ -47,7 +51,7 @@ def test_figures_wear_their_coverage_and_age(tree):
     below = tiles(tree.province)["below"]
     assert (below["value"], below["state"]) == (None, "unknown")
     assert below["partial"] == {"value": 1, "missing": ["COC phường Phước Tân"]}
-    assert below["coverage"] == {"received": 2, "expected": 3}
+    assert cover(below) == {"received": 2, "expected": 3}
     assert below["as_of"] == tree.clock.now().isoformat()
     tree.posts["26377"].announce()
     tree.carry()
@@ -123,8 +127,9 @@ def test_one_silent_centre_makes_no_number_smaller(tree):
     assert [key for key in known if after[key]["value"] < before[key]["value"]] == ["centres"]  # how many are heard
     assert (after["below"]["value"], after["below"]["state"]) == (None, "unknown")
     assert after["below"]["partial"] == {"value": 0, "missing": ["COC phường Tam Phước"]}
-    assert after["below"]["coverage"] == {"received": 2, "expected": 3}
-    assert (after["centres"]["value"], after["centres"]["coverage"]) == (2, {"received": 2, "expected": 3})
+    assert cover(after["below"]) == {"received": 2, "expected": 3}
+    assert (after["centres"]["value"], after["centres"]["state"]) == (2, "watch")
+    assert cover(after["centres"]) == {"received": 3, "expected": 3}, "of each of them it is known how it is"
 
 
 def test_the_map_counts_at_this_centre_what_it_answers_for_and_the_tile_its_whole_book(tree):
