@@ -43,7 +43,9 @@ def _ask_page(request: Request, typed: str, error: NodeError | None = None) -> R
     language = rendering.language_of(request)
     say = translator(language)
     problem = None
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound) and read_receipt(typed):  # a real code, which carries no commune: of another one?
+        problem = {"title": say(NOT_HERE), "detail": say(NOT_HERE_MORE)}
+    elif isinstance(error, NotFound):
         problem = {
             "title": say("Không có phản ánh với mã này"),
             "detail": say(
@@ -59,6 +61,11 @@ def _ask_page(request: Request, typed: str, error: NodeError | None = None) -> R
     return page("track.html", facts_of(request), language, status=status, values={"problem": problem, "typed": typed})
 
 
+NOT_HERE = "Không có phản ánh với mã này ở đây"
+NOT_HERE_MORE = (
+    "Mã viết đúng, nhưng phản ánh có thể đã được gửi tới xã, phường khác. Mỗi nơi chỉ tra cứu được phản ánh gửi tới "
+    "chính nơi đó: hãy mở trang của xã, phường nơi bạn đã gửi."
+)
 NOT_NOW = "Chưa xem được"
 NOT_NOW_MORE = "Máy chủ của trung tâm đang tạm dừng. Phản ánh đã ghi nhận vẫn được giữ; hãy thử lại sau ít phút."
 

@@ -88,6 +88,12 @@ ENGLISH = {
     ),
     "Xem": "Show",
     "Không có phản ánh với mã này": "There is no report with this code",
+    "Không có phản ánh với mã này ở đây": "There is no report with this code here",
+    "Mã viết đúng, nhưng phản ánh có thể đã được gửi tới xã, phường khác. Mỗi nơi chỉ tra cứu được phản ánh gửi tới "
+    "chính nơi đó: hãy mở trang của xã, phường nơi bạn đã gửi.": (
+        "The code is well written, but the report may have been sent to another commune or ward. Each of them knows "
+        "only its own reports: open the page of the one that you sent it to."
+    ),
     "Hãy xem lại từng ký tự. Mã có 12 ký tự, không phân biệt chữ hoa, chữ thường; "
     "chữ O đọc là số 0, chữ I đọc là số 1.": (
         "Check each character. A code has 12 characters; capitals do not matter; O is read as 0 and I as 1."

@@ -84,15 +84,19 @@ def test_the_code_may_be_typed_carelessly(citizen, sent, typed):
     assert answer.headers["location"] == f"{BASE}/track/{code}"
 
 
-def test_unknown_and_malformed_codes_get_the_same_answer(citizen, sent):
+def test_unknown_and_malformed_codes_get_the_same_answer_and_a_person_a_hint(citizen, sent):
     unknown = "0000-0000-0000"
     said = [citizen.get(f"{BASE}/api/reports/{code}") for code in (unknown, "abc", "x" * 200, "'; DROP TABLE--")]
     assert {answer.status_code for answer in said} == {404}
     assert len({answer.text for answer in said}) == 1
     page = citizen.get(f"{BASE}/track/{unknown}", headers=PAGE)
     assert page.status_code == 404
-    assert "Không có phản ánh với mã này" in page.text
-    assert "Mã có 12 ký tự" in page.text
+    assert "Không có phản ánh với mã này ở đây" in page.text
+    assert "có thể đã được gửi tới xã, phường khác" in page.text
+    mistyped = citizen.get(f"{BASE}/track/0000-0000-0001", headers=PAGE)
+    assert mistyped.status_code == 404
+    assert "Mã có 12 ký tự" in mistyped.text
+    assert "xã, phường khác" not in mistyped.text
 
 
 def test_guessing_is_slowed_down(centre, citizen):
