@@ -122,3 +122,27 @@ class FigureDetail(ListedModel):
     totals: list[RevisionModel]
     unread: list[dict[str, Any]]
     entry: dict[str, Any] | None
+
+
+class TileModel(LabelledModel):
+    """A figure at a glance; `partial` holds what those said who were heard, and the names of the others."""
+
+    value: int | None  # type: ignore[assignment]  # whole numbers, as the screens count them
+    partial: dict[str, Any] | None  # type: ignore[assignment]
+    key: str
+    title: str
+    unit: str
+    state: str
+    source: str
+
+
+class SituationAnswer(BaseModel):
+    """The situation of a centre."""
+
+    at: str
+    area: dict[str, Any]
+    centre: dict[str, Any]
+    tiles: list[TileModel]
+    centres: list[dict[str, Any]]
+    links: list[dict[str, Any]]
+    alarms: list[dict[str, Any]]

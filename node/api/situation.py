@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from node import presence
 from node.access import Permission, Principal, require
 from node.api.alarms import alarms_view
+from node.api.figure_models import SituationAnswer
 from node.api.incidents import look_of
 from node.api.links import links_view
 from node.api.tiles import Facts, expected_below, how_reached, tiles_view
@@ -28,7 +29,7 @@ from pki.registry import Registry
 router = APIRouter(prefix="/api/v1/situation", tags=["situation"])
 
 
-@router.get("", summary="The situation of this centre")
+@router.get("", responses={200: {"model": SituationAnswer}}, summary="The situation of this centre")
 def situation(
     request: Request, principal: Annotated[Principal, Depends(require(Permission.INCIDENT_READ))]
 ) -> dict[str, Any]:

@@ -2,26 +2,35 @@
 
 import csv
 import io
+import re
+from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from node import audit
+from node.api import figure_acts, figure_models, problem, situation
 from node.api import figures as routes
-from node.api import problem
 from node.figures.export import safe
+from node.figures.period import Grain, Period
 from node.role import PERMISSIONS, Principal, Role
 from tests.node.figures.conftest import Figures
 
 LABEL = {"coverage", "as_of", "status", "revision", "definition", "partial", "is_empty"}
 
 
-def client(figures, monkeypatch, code="75", area=None, role=Role.OPERATOR):
+def client(figures, monkeypatch, code="75", area=None, role=Role.OPERATOR, username="a"):
     app = FastAPI()
     problem.install(app)
-    app.include_router(routes.router)
+    for router in (figure_acts.router, routes.router, situation.router):
+        app.include_router(router)
     app.state.node = figures.post(code).context
-    who = Principal(username="a", display_name="A", role=role, area_code=area, permissions=PERMISSIONS[role])
+    who = Principal(
+        username=username, display_name=username.upper(), role=role, area_code=area, permissions=PERMISSIONS[role]
+    )
     monkeypatch.setattr("node.access.principal_of", lambda connection: who)
     monkeypatch.setattr("node.access._refused", lambda *_: None)
     return TestClient(app)
@@ -134,6 +143,13 @@ def test_the_export_bears_the_label_in_each_line(day, monkeypatch):
     opened = next(row for row in rows if row["Mã chỉ tiêu"] == "incident.opened" and not row["Phân nhóm"])
     assert (opened["Giá trị"], opened["Giá trị của nơi đã gửi"]) == ("", "2")
     assert (opened["Đã gửi"], opened["Trung tâm phải gửi"], opened["Im lặng"]) == ("3", "4", "1")
+    assert answer.content.startswith("\ufeff".encode()), "a spreadsheet knows by it that this is UTF-8"
+    assert re.fullmatch(r"\d\d/\d\d/2025 \d\d:\d\d:\d\d \+07:00", opened["Tính đến"])
+    assert (opened["Quan hệ"], opened["Phạm vi sử dụng"]) == ("bằng", "công bố")
+    assert opened["Nguồn"] == "Số liệu tại " + day.post("75").centre.title
+    assert "địa bàn Tỉnh Đồng Nai" in opened["Bộ lọc"]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith("'")]
+    assert not [cell for row in rows for cell in row.values() if "+00:00" in cell]
     assert opened["Thiếu"] == "COC xã Tân An"
     assert all(row["Tính đến"] or row["Đã gửi"] == "0" for row in rows)
 
@@ -159,3 +175,156 @@ def test_the_tiles_of_the_situation_bear_their_label_too(day):
             assert tile.keys() >= {"unit", "state", "as_of", "source", "coverage", "partial"}, (code, tile["key"])
             assert tile["value"] is None or tile["as_of"], (code, tile["key"])
             assert tile["value"] is not None or tile["state"] == "unknown", (code, tile["key"])
+
+
+# whatever is asked ---------------------------------------------------------------------------------------------------
+
+
+UP = {"75": ("75",), "731": ("731", "75"), "735": ("735", "75"), "26374": ("26374", "731", "75")}
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    code=st.sampled_from(["75", "731", "735", "26374"]),
+    area=st.sampled_from([None, "75", "731", "735", "26374", "26179"]),
+    period=st.sampled_from(["", "day", "week", "month", "quarter", "year"]),
+    back=st.integers(0, 40),
+)
+def test_no_number_without_its_label_whoever_asks_for_whatever_period(day, monkeypatch, code, area, period, back):
+    asking = client(day, monkeypatch, code=code, area=area)
+    asked = {"grain": period}
+    if period:
+        moment = (day.clock.now() - timedelta(days=back)).date()
+        asked = {"period": Period.around(moment, Grain(period)).key}
+    found = asking.get("/api/v1/figures", params=asked)
+    if found.status_code == 404:
+        return
+    listed = found.json()
+    assert found.status_code == 200, found.text
+    figure_models.FiguresAnswer.model_validate(listed)
+    assert listed["scope"]["limited"] is (area not in {None, *UP[code]})
+    for _, one in numbers(listed):
+        assert set(one) >= LABEL
+        cover = one["coverage"]
+        assert one["value"] is None or cover["received"] == cover["expected"] > 0
+        assert one["partial"] is None or 0 < cover["received"] < cover["expected"]
+        assert (one["as_of"] is None) == (cover["received"] == 0)
+    if listed["items"]:
+        some = listed["items"][back % len(listed["items"])]["code"]
+        detail = asking.get(f"/api/v1/figures/{some}", params=asked).json()
+        figure_models.FigureDetail.model_validate(detail)
+        assert all(set(one) >= LABEL for _, one in numbers(detail))
+    seen = asking.get("/api/v1/situation").json()
+    figure_models.SituationAnswer.model_validate(seen)
+    assert all(set(one) >= LABEL for one in seen["tiles"])
+
+
+def answers_of(document):
+    """Every schema that an answer of the API may contain."""
+    schemas = document["components"]["schemas"]
+    found, waiting = {}, []
+    for path in document["paths"].values():
+        waiting += [method.get("responses", {}).get("200", {}) for method in path.values()]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            name = str(one.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found[name] = schemas[name]
+                waiting.append(schemas[name])
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found
+
+
+def test_every_described_answer_with_a_number_requires_its_label(day, monkeypatch):
+    """The document of the API itself: who reads it cannot get a value and leave out what says how good it is."""
+    document = client(day, monkeypatch).app.openapi()
+    described = answers_of(document)
+    with_numbers = {name: one for name, one in described.items() if "value" in one.get("properties", {})}
+    assert {
+        "ListedModel",
+        "CellModel",
+        "ShareModel",
+        "RevisionModel",
+        "MomentModel",
+        "TileModel",
+    } <= with_numbers.keys()
+    for name, one in with_numbers.items():
+        assert set(one["required"]) >= LABEL | {"value"}, name
+    for path in ("/api/v1/figures", "/api/v1/figures/{code}", "/api/v1/situation"):
+        described = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert "$ref" in described, path
+
+
+def test_an_account_for_a_part_of_the_area_sees_that_part_named_as_such(day, monkeypatch):
+    listed = client(day, monkeypatch, area="731").get("/api/v1/figures").json()
+    assert (listed["area_code"], listed["area_name"], listed["scope"]["limited"]) == ("731", "Thành phố Biên Hòa", True)
+    assert {one["coverage"]["expected"] for one in listed["items"]} == {2}
+    assert listed["datasets"] == []
+    nowhere = client(day, monkeypatch, code="731", area="26179").get("/api/v1/figures")
+    assert nowhere.status_code == 404, "an area that is not this centre's is no zero of one of one"
+
+
+def test_an_account_for_the_whole_province_sees_a_commune_whole(day, monkeypatch):
+    listed = client(day, monkeypatch, code="26374", area="75").get("/api/v1/figures").json()
+    assert (listed["area_code"], listed["scope"]["limited"]) == ("26374", False)
+
+
+# what people do ------------------------------------------------------------------------------------------------------
+
+
+def act(asking, day, act_name, number, **more):
+    body = {"dataset": "incident", "period": day.last().key, "act": act_name, "number": number, **more}
+    return asking.post("/api/v1/figures/approvals", json=body)
+
+
+def test_two_people_approve_and_the_coverage_says_so(figures, monkeypatch):
+    day = a_day(figures)
+    officer = client(day, monkeypatch, code="26374")
+    listed = officer.get("/api/v1/figures").json()
+    (dataset,) = [one for one in listed["datasets"] if one["dataset"] == "incident"]
+    assert (dataset["step"], dataset["actions"], dataset["states"]) == ("open", ["prepare"], 4)
+    done = act(officer, day, "prepare", 0)
+    assert (done.status_code, done.json()["step"], done.json()["actions"]) == (200, "prepare", [])
+    assert act(officer, day, "approve", 1).status_code == 403
+    assert act(officer, day, "prepare", 0).status_code == 409, "seen at an older number"
+    leader = client(day, monkeypatch, code="26374", role=Role.LEADER)
+    assert act(leader, day, "approve", 1).status_code == 409, "the same person"
+    other = client(day, monkeypatch, code="26374", role=Role.LEADER, username="b")
+    done = act(other, day, "approve", 1).json()
+    assert (done["step"], done["actions"], done["states_approved"]) == ("approve", ["unlock"], 4)
+    listed = other.get("/api/v1/figures", params={"indicator": "incident.opened"}).json()
+    assert listed["items"][0]["coverage"]["approved"] == 1
+    refused = act(other, day, "unlock", 2)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "reason")
+    assert act(other, day, "unlock", 2, reason="nhập sót").json()["step"] == "unlock"
+
+
+def test_who_sees_a_part_only_approves_nothing(day, monkeypatch):
+    leader = client(day, monkeypatch, area="731", role=Role.LEADER)
+    assert act(leader, day, "prepare", 0).status_code == 403
+    assert act(client(day, monkeypatch, role=Role.ADMIN), day, "prepare", 0).status_code == 403
+
+
+def test_what_people_may_not_say_is_refused_in_words(day, monkeypatch):
+    asking = client(day, monkeypatch, code="26374")
+    unknown = {"dataset": "no_such", "period": day.last().key, "act": "prepare", "number": 0}
+    assert asking.post("/api/v1/figures/approvals", json=unknown).status_code == 404
+    body = {"period": day.last().key, "revision": 0, "cells": [{"numbers": {"n": "1"}}], "evidence": "x"}
+    assert asking.post("/api/v1/figures/incident.opened/entries", json=body).status_code == 403
+    assert asking.post("/api/v1/figures/no.such/entries", json=body).status_code == 404
+    note = {"period": day.last().key, "centre": day.post("26374").name, "rule": "outlier", "note": "đã gọi hỏi"}
+    assert asking.post("/api/v1/figures/incident.opened/notes", json=note).status_code == 404, "there is no mark"
+
+
+def test_an_export_for_work_is_written_down(figures, monkeypatch):
+    day = a_day(figures)
+    asking = client(day, monkeypatch)
+    answer = asking.get("/api/v1/figures/export.csv", params={"audience": "internal"})
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {row["Phạm vi sử dụng"] for row in rows} <= {"nội bộ", "nội bộ, mật"}
+    assert "noi-bo" in answer.headers["content-disposition"]
+    acts = day.post("75").database.read(audit.recent)
+    assert "figure.export" in {one.act for one in acts}
