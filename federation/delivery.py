@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from federation import quarantine, safety, settlement, survey
 from federation.alarm import LinkAlarm
+from federation.companion import NOTHING, Companion
 from federation.dialling import BypassLine, ParentLine, Switchboard
 from federation.failpoint import failpoint
 from federation.frame import StreamKey
@@ -60,17 +61,23 @@ class Delivery:
         on_change: Callable[[str], None],
         own_handlers: Mapping[str, Handler] | None = None,
         on_settled: Callable[[Session], object] = lambda _session: None,
+        companion: Companion = NOTHING,
     ) -> None:
         """Nothing runs before `start`; `on_change("links")` is called in the event loop when peers or alarms change.
 
         `own_handlers` say what records of this node's own do that a neighbour gives back after a loss; a kind that is
         not named there is stored and does nothing. `on_settled` is a step of the writer for what had to wait after a
-        restore until every neighbour had told what it knows; once after each start, too.
+        restore until every neighbour had told what it knows; once after each start, too. `companion` says what goes
+        beside a frame, unsigned.
         """
         self.local_origin = keystore.name
         self._sealer = Sealer(keystore, random, clock.now)
         self._receiver = Receiver(
-            name=keystore.name, registry=lambda: registry.current, handlers=handlers, own_handlers=own_handlers
+            name=keystore.name,
+            registry=lambda: registry.current,
+            handlers=handlers,
+            own_handlers=own_handlers,
+            companion=companion,
         )
         self._house = House(
             name=keystore.name,
@@ -84,6 +91,7 @@ class Delivery:
                 registry=lambda: registry.current,
                 effects=self._receiver.effects,
                 sealer=self._sealer,
+                companion=companion,
             ),
             clock=clock,
             random=random,
@@ -94,6 +102,7 @@ class Delivery:
             on_reach=self._pass_on,
             sealing_epoch=lambda: self._sealer.epoch,
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
+            companion=companion,
         )
         self._on_change = on_change
         self._on_settled = on_settled

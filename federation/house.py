@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 from sqlalchemy.orm import Session
 
 from federation.alarm import raise_alarm
+from federation.companion import NOTHING, Companion
 from federation.frame import StreamKey, to_us
 from federation.receiver import Receiver
 from federation.restitution import Restitution
@@ -60,6 +61,7 @@ class House:
     on_reach: Callable[[], None]
     sealing_epoch: Callable[[], bytes]
     waiting: Callable[[str], Mapping[str, int]]
+    companion: Companion = NOTHING
     unfinished: set[Future[Any]] = field(default_factory=set)
     current: dict[str, object] = field(default_factory=dict)
 

@@ -31,6 +31,7 @@ class Outflow:
             registry=lambda: house.registry.current,
             monotonic=house.clock.monotonic,
             random=house.random,
+            companion=house.companion,
         )
         self._one_at_a_time = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -94,7 +95,11 @@ class Outflow:
             for outgoing in batch:
                 stream = outgoing.stream
                 delivery = wire.FrameDelivery(
-                    frame=outgoing.raw, origin=stream.origin, lane=stream.lane, audience=stream.audience
+                    frame=outgoing.raw,
+                    origin=stream.origin,
+                    lane=stream.lane,
+                    audience=stream.audience,
+                    beside=outgoing.beside,
                 )
                 failpoint("sender.before_send")
                 await self._channel.send(wire.Envelope(frame=delivery))

@@ -6,7 +6,7 @@ and touches no database, so that it may run in a thread; `take` does the rest in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from federation import chain
 from federation.alarm import about, raise_alarm
+from federation.companion import LARGEST, NOTHING, Companion
 from federation.effects import Effects, Handler, Taking, Unacceptable
 from federation.evidence import keep_evidence
 from federation.failpoint import failpoint
@@ -47,6 +48,7 @@ class Opened:
     stream: StreamKey
     frame: Frame
     records: tuple[Record | None, ...]
+    beside: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,10 @@ class Receiver:
         registry: Callable[[], Registry],
         handlers: Mapping[str, Handler],
         own_handlers: Mapping[str, Handler] | None = None,
+        companion: Companion = NOTHING,
     ) -> None:
-        """Take the node's own registry name, the current registry, and what to do with each kind."""
+        """Take the node's own registry name, the current registry, what to do with each kind and what came beside."""
+        self.companion = companion
         self._name = name
         self._registry = registry
         kinds = own_kinds(handlers, name=name, registry=registry)
@@ -100,7 +104,8 @@ class Receiver:
         if not may_travel(self._registry(), stream, sender=peer, receiver=self._name):
             return Refused(stream, "ORIGIN_MISMATCH", f"{peer} may not bring {stream.audience} of {stream.origin}")
         try:
-            return self._verified(delivery.frame, stream)
+            found = self._verified(delivery.frame, stream)
+            return replace(found, beside=delivery.beside[:LARGEST]) if isinstance(found, Opened) else found
         except FrameInvalid as error:
             code = "BAD_ORIGIN_SIG" if error.code == "FORM" else error.code
             return Refused(stream, code, error.reason)
@@ -135,6 +140,8 @@ class Receiver:
         replies: dict[tuple[StreamKey, type[Reply]], Reply] = {}
         grown: set[StreamKey] = set()
         for arrival in arrivals:
+            if isinstance(arrival, Opened) and arrival.beside:
+                self.companion.arrived(connection, peer, arrival.beside)
             if isinstance(arrival, Refused):
                 self._ring(connection, arrival, peer, now)
                 reply: Reply = arrival

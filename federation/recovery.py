@@ -66,7 +66,7 @@ class Recovery:
             detail = f"{self._peer} asks for frames of {stream.origin}, which are not its own"
             self._house.ring("ORIGIN_MISMATCH", peer=self._peer, origin=stream.origin, detail=detail)
             return
-        given = await self._house.read(lambda session: following(session, recall))
+        given = await self._house.read(lambda session: following(session, recall, self._house.companion))
         failpoint("recovery.before_give")
         await self._channel.send(wire.Envelope(given_back=given))
         if given.frames and not given.remaining:
@@ -87,7 +87,8 @@ class Recovery:
         try:
             frames = await house.run(house.restitution.open, given)
             failpoint("recovery.before_store")
-            done = await house.write(lambda session: house.restitution.take(session, self._peer, frames, now))
+            beside, peer = tuple(given.beside), self._peer
+            done = await house.write(lambda session: house.restitution.take(session, peer, frames, now, beside))
         except FrameInvalid as error:
             detail = f"what {self._peer} gives back cannot be taken: {error.reason}"
             house.ring("BAD_GIVE_BACK", peer=self._peer, origin=stream.origin, subject=about(stream), detail=detail)

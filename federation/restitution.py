@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from federation import chain, tables
 from federation.alarm import about, raise_alarm
+from federation.companion import LARGEST, NOTHING, Companion
 from federation.effects import Effects, Taking
 from federation.frame import NO_HASH, Frame, FrameInvalid, StreamKey, parse_frame, verify_frame
 from federation.hello import Cursor, cursor_of, key_of
@@ -62,8 +63,9 @@ def locator(session: Session, key: StreamKey) -> list[Cursor]:
     return [(bytes(row.epoch), row.frame_no, bytes(row.frame_hash)) for row in rows]
 
 
-def following(session: Session, recall: wire.Recall) -> wire.GivenBack:
+def following(session: Session, recall: wire.Recall, companion: Companion = NOTHING) -> wire.GivenBack:
     """What is held here after the newest of the places named, a bounded number of frames, and how many remain."""
+    beside: list[bytes] = []
     connection, key = session.connection(), key_of(recall)
     answer = wire.GivenBack(origin=key.origin, lane=key.lane, audience=key.audience)
     held = chain.load(connection, key)
@@ -76,8 +78,10 @@ def following(session: Session, recall: wire.Recall) -> wire.GivenBack:
         if answer.frames and sum(map(len, answer.frames)) + len(row.raw) > MOST_BYTES:
             break
         answer.frames.append(bytes(row.raw))
+        beside.append(companion.beside(connection, key, bytes(row.raw)))
         last = row.pos
     answer.remaining = held.pos - last
+    answer.beside.extend(beside if any(beside) else ())
     return answer
 
 
@@ -95,8 +99,17 @@ def _newest_common(connection: Connection, held: chain.Chain, places: Sequence[C
 class Restitution:
     """Takes the frames of one node's own streams that neighbours give back."""
 
-    def __init__(self, *, name: str, registry: Callable[[], Registry], effects: Effects, sealer: Sealer) -> None:
-        """Take the node's name, who is who, what own records do here, and the sealer that goes on after them."""
+    def __init__(
+        self,
+        *,
+        name: str,
+        registry: Callable[[], Registry],
+        effects: Effects,
+        sealer: Sealer,
+        companion: Companion = NOTHING,
+    ) -> None:
+        """Take the node's name, who is who, what own records do here, the sealer that goes on, what came beside."""
+        self._companion = companion
         self._name = name
         self._registry = registry
         self._effects = effects
@@ -123,9 +136,13 @@ class Restitution:
             found.append(verify_frame(parts, key))
         return found
 
-    def take(self, session: Session, peer: str, frames: Sequence[Frame], now: datetime) -> Returned:
+    def take(
+        self, session: Session, peer: str, frames: Sequence[Frame], now: datetime, beside: Sequence[bytes] = ()
+    ) -> Returned:
         """Put verified frames in their places, one after the other; raises FrameInvalid for one that has no place."""
         connection = session.connection()
+        for given in beside:
+            self._companion.arrived(connection, peer, given[:LARGEST])
         total = Returned()
         for frame in frames:
             head = chain.load_or_create(connection, frame.header.stream)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
+from federation.companion import NOTHING, Companion
 from federation.failpoint import failpoint
 from federation.flow import Flow, Sent
 from federation.frame import StreamKey, to_us
@@ -48,6 +49,7 @@ class Outgoing:
 
     stream: StreamKey
     raw: bytes
+    beside: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ class Sender:
         registry: Callable[[], Registry],
         monotonic: Callable[[], float],
         random: Callable[[int], bytes],
+        companion: Companion = NOTHING,
     ) -> None:
-        """Take both names, who is who, a clock that only goes forward, and randomness for the back-off."""
+        """Take both names, who is who, a clock that only goes forward, randomness, and what goes beside a frame."""
+        self._companion = companion
         self._name = name
         self._peer = peer
         self._registry = registry
@@ -220,7 +224,8 @@ class Sender:
                 size += row.size
                 one.flow.in_flight.append(Sent(row.pos, row.size, now_s))
                 one.flow.sent = row.pos
-                batch.append(Outgoing(one.flow.key, bytes(row.raw)))
+                raw = bytes(row.raw)
+                batch.append(Outgoing(one.flow.key, raw, self._companion.beside(connection, one.flow.key, raw)))
         return batch
 
     def _under_way(self, lane: Lane) -> list[Sent]:

@@ -232,10 +232,13 @@ class FrameDelivery(_message.Message):
     ORIGIN_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
     AUDIENCE_FIELD_NUMBER: _builtins.int
+    BESIDE_FIELD_NUMBER: _builtins.int
     frame: _builtins.bytes
     origin: _builtins.str
     lane: _builtins.str
     audience: _builtins.str
+    beside: _builtins.bytes
+    """What its reader needs and nobody signed, so that it can be forgotten: at most 4096 bytes."""
     def __init__(
         self,
         *,
@@ -243,10 +246,11 @@ class FrameDelivery(_message.Message):
         origin: _builtins.str = ...,
         lane: _builtins.str = ...,
         audience: _builtins.str = ...,
+        beside: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "frame", b"frame", "lane", b"lane", "origin", b"origin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "beside", b"beside", "frame", b"frame", "lane", b"lane", "origin", b"origin"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -444,12 +448,17 @@ class GivenBack(_message.Message):
     AUDIENCE_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
     REMAINING_FIELD_NUMBER: _builtins.int
+    BESIDE_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     lane: _builtins.str
     audience: _builtins.str
     remaining: _builtins.int
     @_builtins.property
     def frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def beside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """For each frame, in the same order, what goes beside it; none at all where nothing does."""
+
     def __init__(
         self,
         *,
@@ -458,10 +467,11 @@ class GivenBack(_message.Message):
         audience: _builtins.str = ...,
         frames: _abc.Iterable[_builtins.bytes] | None = ...,
         remaining: _builtins.int = ...,
+        beside: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "frames", b"frames", "lane", b"lane", "origin", b"origin", "remaining", b"remaining"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "beside", b"beside", "frames", b"frames", "lane", b"lane", "origin", b"origin", "remaining", b"remaining"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
