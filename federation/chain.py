@@ -1,5 +1,6 @@
 """The chain of one stream in the store: its head, its frames by place, and how it grows by one frame."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from federation import tables
+from federation import many, tables
 from federation.frame import NO_HASH, Frame, StreamKey, to_us
 
+FrameRow = tuple[int, int, bytes, int, bytes, bytes, int, int, int, str, bytes]
+RecordRow = tuple[bytes, int, int, int, int]  # rid, origin, stream, place of the frame, position in it
 _stream, _frame, _epoch, _record = tables.stream, tables.frame, tables.epoch, tables.record
 
 
@@ -77,8 +80,10 @@ _FIND = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count).where(
     _frame.c.epoch == bindparam("epoch"),
     _frame.c.frame_no == bindparam("frame_no"),
 )
-_INSERT, _BEGIN_EPOCH = insert(_frame), insert(_epoch)
-_REGISTER = f"INSERT INTO {_record.name} (rid, origin_no, stream_id, pos, position) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own table
+_BEGIN_EPOCH = insert(_epoch)
+_PLACES = select(_record.c.rid, _record.c.stream_id, _record.c.pos, _record.c.position).where(
+    _record.c.origin_no == bindparam("origin_no"), _record.c.rid.in_(bindparam("rids", expanding=True))
+)
 _KNOWN_EPOCH = (
     select(_epoch.c.first_pos)
     .where(_epoch.c.stream_id == bindparam("stream_id"), _epoch.c.epoch == bindparam("epoch"))
@@ -132,30 +137,39 @@ def save(connection: Connection, chain: Chain) -> None:
 
 def extend(connection: Connection, chain: Chain, frame: Frame, *, sender: str, at: datetime) -> None:
     """Store a frame that was checked to be the next one, and move the head in memory; `save` follows."""
+    store(connection, [advance(chain, frame, sender=sender, at=at)])
+    if frame.header.genesis is not None:
+        before = frame.header.genesis
+        begun = {"stream_id": chain.id, "first_pos": chain.pos, "epoch": frame.header.epoch}
+        previous = {"epoch": before.epoch, "frame_no": before.frame_no, "hash": before.frame_hash}
+        connection.execute(_BEGIN_EPOCH, begun | {f"previous_{name}": value for name, value in previous.items()})
+
+
+def advance(chain: Chain, frame: Frame, *, sender: str, at: datetime) -> FrameRow:
+    """Move the head in memory to a frame that was checked to be the next one; the row to `store` for it."""
     header = frame.header
     chain.pos += 1
     chain.count += header.count
-    if header.genesis is not None:
-        before = header.genesis
-        begun = {"stream_id": chain.id, "first_pos": chain.pos, "epoch": header.epoch}
-        previous = {"epoch": before.epoch, "frame_no": before.frame_no, "hash": before.frame_hash}
-        connection.execute(_BEGIN_EPOCH, begun | {f"previous_{name}": value for name, value in previous.items()})
     chain.epoch, chain.frame_no, chain.frame_hash = header.epoch, header.frame_no, frame.hash
     chain.next_seq = header.first_seq + header.count
-    values = {
-        "stream_id": chain.id,
-        "pos": chain.pos,
-        "epoch": header.epoch,
-        "frame_no": header.frame_no,
-        "frame_hash": frame.hash,
-        "key_id": header.key_id,
-        "size": len(frame.raw),
-        "end_count": chain.count,
-        "at_us": to_us(at),
-        "sender": sender,
-        "raw": frame.raw,
-    }
-    connection.execute(_INSERT, values)
+    return (
+        chain.id,
+        chain.pos,
+        header.epoch,
+        header.frame_no,
+        frame.hash,
+        header.key_id,
+        len(frame.raw),
+        chain.count,
+        to_us(at),
+        sender,
+        frame.raw,
+    )
+
+
+def store(connection: Connection, rows: Sequence[FrameRow]) -> None:
+    """Store frames by the rows that `advance` gave for them."""
+    many.write(connection, _frame, rows)
 
 
 def cut(connection: Connection, chain: Chain, after: Place | None) -> None:
@@ -174,15 +188,21 @@ def cut(connection: Connection, chain: Chain, after: Place | None) -> None:
 
 
 def register(connection: Connection, chain: Chain, records: Sequence[tuple[bytes, int]]) -> None:
-    """Note where the signed bytes of records lie: (rid, position) in the frame at the head.
+    """Note where the signed bytes of records lie, each for the first time: (rid, position) in the frame at the head."""
+    places = [(rid, chain.origin_no, chain.id, chain.pos, index) for rid, index in records]
+    many.write(connection, _record, places)
 
-    The one statement that runs for every record: it goes to the driver as it is.
-    """
-    if records:
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        statement = _REGISTER.replace("?", mark)
-        rows = [(rid, chain.origin_no, chain.id, chain.pos, index) for rid, index in records]
-        connection.exec_driver_sql(statement, rows)
+
+def claim(connection: Connection, rows: Sequence[RecordRow]) -> Sequence[bool]:
+    """Note where records lie that were never noted for their origin before; which of them that are."""
+    if many.write(connection, _record, rows, only_new=True) == len(rows):
+        return (True,) * len(rows)
+    places: dict[tuple[int, bytes], tuple[int, int, int]] = {}
+    for origin_no, rids in itertools.groupby(sorted((row[1], row[0]) for row in rows), key=lambda one: one[0]):
+        wanted = {"origin_no": origin_no, "rids": [rid for _, rid in rids]}
+        for rid, *place in connection.execute(_PLACES, wanted):
+            places[origin_no, bytes(rid)] = tuple(place)
+    return [places[row[1], row[0]] == row[2:] for row in rows]
 
 
 def find(connection: Connection, chain: Chain, epoch: bytes, frame_no: int) -> Place | None:

@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.orm import Session
 
 from federation import chain, tables
 from federation.alarm import raise_alarm
 from federation.failpoint import failpoint
-from federation.frame import Frame, Inbound, Record, decode_record, inbound, parse_frame, to_us
+from federation.frame import Frame, FrameHeader, Inbound, StreamKey, parse_frame, to_us
 from federation.ledger import PAST_PARENT, end_of_bypass, observe_hlc
 from federation.trouble import is_storage_failure, is_transaction_lost
+from federation.v1 import frame_pb2 as wire
 
 Handler = Callable[[Session, Inbound], None]
 log = logging.getLogger(__name__)
@@ -33,17 +34,19 @@ class Unacceptable(Exception):  # noqa: N818 - a handler's verdict on a record
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
-    """The transaction in which a frame of one stream is taken in, who brought it, and when."""
+class Laid:
+    """A frame at its place in the store, with its records as they were read; None stands for an unreadable one."""
 
-    session: Session
-    head: chain.Chain
-    peer: str
-    now: datetime
+    stream_id: int
+    origin_no: int
+    pos: int
+    frame: Frame
+    records: Sequence[wire.Record | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Parked:
+    laid: Laid
     position: int
     item: Inbound | None
     trouble: Unacceptable
@@ -67,47 +70,64 @@ class Effects:
         self._kinds = kinds or {}
 
     def apply(
-        self, taking: Taking, frame: Frame, records: Sequence[Record | None], done: frozenset[bytes] = frozenset()
+        self, session: Session, laid: Sequence[Laid], *, peer: str, now: datetime, done: frozenset[bytes] = frozenset()
     ) -> None:
-        """Apply those records of the frame at the head that never were before; None stands for an unreadable one.
+        """Apply those records of stored frames that never were before, in their order.
 
         What is in `done` took effect here otherwise, and is only noted.
         """
-        session, head, now = taking.session, taking.head, taking.now
         connection = session.connection()
-        fresh: list[tuple[int, Inbound]] = []
-        new: list[tuple[bytes, int]] = []
-        rids = [record.rid.bytes if record else b"" for record in records]
-        seen = _applied(connection, head, [rid for rid in rids if rid])
-        for index, (record, rid) in enumerate(zip(records, rids, strict=True)):
-            if record is None:
-                _park(taking, _Parked(index, None, Unacceptable("RECORD", "the bytes of a record are no record")))
-            elif rid not in seen:
-                seen.add(rid)
-                new.append((rid, index))
-                item = inbound(record, frame.header, index, received_at=now, sender=taking.peer)
-                if rid not in done and not self._is_mute(item):
-                    fresh.append((index, item))
-        chain.register(connection, head, new)
-        if new:
-            observe_hlc(connection, max(record.hlc for record in records if record), now)
+        rows = [
+            (record.rid, one.origin_no, one.stream_id, one.pos, index)
+            for one in laid
+            for index, record in enumerate(one.records)
+            if record is not None
+        ]
+        if len(rows) < sum(len(one.records) for one in laid):
+            self._park_unreadable(connection, laid, peer, now)
+        claimed = chain.claim(connection, rows)
+        if any(claimed):
+            observe_hlc(connection, max(record.hlc for one in laid for record in one.records if record), now)
+        new = iter(claimed)
+        items = [
+            Inbound(record, one.frame.header, index, now, peer)
+            for one in laid
+            for index, record in enumerate(one.records)
+            if record is not None and next(new) and not (done and record.rid in done)
+        ]
+        if any(one.frame.header.stream.origin == self._name for one in laid):
+            items = [item for item in items if not self._is_mute(item)]
         failpoint("receiver.before_effect")
-        if not self._apply_together(session, [item for _, item in fresh]):
-            for index, item in fresh:
+        if not self._apply_together(session, items):
+            for one in laid:
+                self._apply_frame(session, one, [item for item in items if item.header is one.frame.header])
+        failpoint("receiver.after_effect")
+
+    def _apply_frame(self, session: Session, laid: Laid, items: Sequence[Inbound]) -> None:
+        """Apply the records of one frame: the others of its step are not to suffer from what is wrong with it."""
+        if not self._apply_together(session, items):
+            for item in items:
                 trouble = self._apply_alone(session, item)
                 if trouble is not None:
-                    _park(taking, _Parked(index, item, trouble))
-        failpoint("receiver.after_effect")
+                    _park(session.connection(), _Parked(laid, item.index, item, trouble), item.sender, item.received_at)
+
+    def _park_unreadable(self, connection: Connection, laid: Sequence[Laid], peer: str, now: datetime) -> None:
+        for one in laid:
+            for index, record in enumerate(one.records):
+                if record is None:
+                    trouble = Unacceptable("RECORD", "the bytes of a record are no record")
+                    _park(connection, _Parked(one, index, None, trouble), peer, now)
 
     def _apply_together(self, session: Session, items: Sequence[Inbound]) -> bool:
         """Apply all in one savepoint, the ordinary case; False, with nothing done, if one of them fails."""
+        if not items:
+            return True
         if len(items) == 1:
             return False
         connection = session.connection()
         try:
             with session.begin_nested():
-                for item in items:
-                    self._handle(session, item)
+                self._handle(session, items)
         except Exception as error:
             if is_storage_failure(error) or is_transaction_lost(connection):
                 raise
@@ -119,7 +139,7 @@ class Effects:
         connection = session.connection()
         try:
             with session.begin_nested():
-                self._handle(session, item)
+                self._handle(session, [item])
         except Unacceptable as error:
             return error
         except Exception as error:
@@ -133,14 +153,27 @@ class Effects:
         """Whether it is one of this node's own, of a kind that says nothing to the one who signed it."""
         return item.origin == self._name and item.kind not in self._own_handlers
 
-    def _handle(self, session: Session, item: Inbound) -> None:
-        if end_of_bypass(item.audience) and item.kind != PAST_PARENT:
-            raise Unacceptable("WRONG_WAY", f"{item.kind} does not go past a parent by itself")
-        handlers = self._own_handlers if item.origin == self._name else self._handlers
-        handler = handlers.get(item.kind) or self._kinds.get(item.kind)
-        if handler is None:
-            raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {item.kind}")
-        handler(session, item)
+    def _handle(self, session: Session, items: Sequence[Inbound]) -> None:
+        """Give each record to the handler of its kind, in order."""
+        header: FrameHeader | None = None
+        for item in items:
+            if item.header is not header:
+                header = item.header
+                handlers = self._handlers_for(header.stream)
+            kind = item.message.kind
+            handler = handlers.get(kind)
+            if handler is None:
+                if end_of_bypass(item.audience):
+                    raise Unacceptable("WRONG_WAY", f"{kind} does not go past a parent by itself")
+                raise Unacceptable("UNKNOWN_KIND", f"nothing here applies records of kind {kind}")
+            handler(session, item)
+
+    def _handlers_for(self, stream: StreamKey) -> Mapping[str, Handler]:
+        """What to do with the kinds that a stream may carry."""
+        found = dict(self._kinds) | dict(self._own_handlers if stream.origin == self._name else self._handlers)
+        if end_of_bypass(stream.audience):
+            return {kind: handler for kind, handler in found.items() if kind == PAST_PARENT}
+        return found
 
     def replay_parked(self, session: Session, now: datetime, limit: int = 500, skip: int = 0) -> int:
         """Try parked records again, oldest first, after what stood in their way was mended; how many were applied.
@@ -161,8 +194,8 @@ class Effects:
         applied = 0
         for row in connection.execute(query).all():
             parts = parse_frame(bytes(row.raw))
-            record = decode_record(parts.records[row.position])
-            item = inbound(record, parts.header, row.position, received_at=now, sender=row.sender)
+            record = wire.Record.FromString(parts.records[row.position])
+            item = Inbound(record, parts.header, row.position, now, row.sender)
             trouble = self._apply_alone(session, item)
             place = (parked.c.stream_id == row.stream_id) & (parked.c.pos == row.pos)
             place &= parked.c.position == row.position
@@ -175,38 +208,27 @@ class Effects:
         return applied
 
 
-_APPLIED = select(tables.record.c.rid).where(
-    tables.record.c.origin_no == bindparam("origin_no"), tables.record.c.rid.in_(bindparam("rids", expanding=True))
-)
-
-
-def _applied(connection: Connection, head: chain.Chain, rids: Sequence[bytes]) -> set[bytes]:
-    if not rids:
-        return set()
-    rows = connection.execute(_APPLIED, {"origin_no": head.origin_no, "rids": rids})
-    return {bytes(row.rid) for row in rows}
-
-
-def _park(taking: Taking, parked: _Parked) -> None:
+def _park(connection: Connection, parked: _Parked, peer: str, now: datetime) -> None:
     """Keep a record that cannot be applied, with the reason, and ring; its stream goes on."""
-    connection, head, item = taking.session.connection(), taking.head, parked.item
+    laid, item = parked.laid, parked.item
+    header = laid.frame.header
     kind = item.kind[:64] if item else ""
     trouble = parked.trouble
     code = trouble.code[:64]
     place = {
-        "stream_id": head.id,
-        "pos": head.pos,
+        "stream_id": laid.stream_id,
+        "pos": laid.pos,
         "position": parked.position,
         "rid": item.rid.bytes if item else None,
     }
-    why = {"kind": kind, "sender": taking.peer, "code": code, "reason": trouble.reason, "at_us": to_us(taking.now)}
+    why = {"kind": kind, "sender": peer, "code": code, "reason": trouble.reason, "at_us": to_us(now)}
     connection.execute(insert(tables.parked).values(place | why))
     raise_alarm(
         connection,
         code if trouble.origin else "PARKED",
-        at=taking.now,
-        peer=taking.peer,
-        origin=trouble.origin or head.key.origin,
+        at=now,
+        peer=peer,
+        origin=trouble.origin or header.stream.origin,
         subject=f"{kind} {code}",
-        detail=f"{code}: {trouble.reason} (record {item.rid if item else parked.position}, frame {head.frame_no})",
+        detail=f"{code}: {trouble.reason} (record {item.rid if item else parked.position}, frame {header.frame_no})",
     )

@@ -28,6 +28,8 @@ RID_BYTES = EPOCH_BYTES = 16
 _FRAME_DOMAIN = b"lienthong.federation.frame.v1\x00"
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST_US = (datetime.min.replace(tzinfo=UTC) - _ZERO) // _MICROSECOND
+_LAST_US = (datetime.max.replace(tzinfo=UTC) - _ZERO) // _MICROSECOND
 
 KeyFor = Callable[[str, bytes], Ed25519PublicKey | None]
 
@@ -126,25 +128,77 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A verified record on its way to a handler: `origin` signed it, `sender` is the neighbour that delivered it.
+    """A verified record on its way to a handler: its origin signed it, `sender` is the neighbour that delivered it.
 
-    For a record taken out of an enclosure `sender` is the origin and `received_at` the time of sealing.
+    For a record taken out of an enclosure `sender` is the origin and `received_at` the time of sealing. What a handler
+    does not ask for is not made.
     """
 
-    rid: UUID
-    kind: str
-    schema: int
-    created_at: datetime
-    payload: bytes
-    origin: str
-    lane: str
-    audience: str
-    epoch: bytes
-    frame_no: int
-    seq: int
-    key_id: bytes
+    message: wire.Record
+    header: FrameHeader
+    index: int
     received_at: datetime
     sender: str
+
+    @property
+    def rid(self) -> UUID:
+        """The identity of the record."""
+        return UUID(bytes=self.message.rid)
+
+    @property
+    def kind(self) -> str:
+        """What the record is about, which decides about its handler."""
+        return self.message.kind
+
+    @property
+    def schema(self) -> int:
+        """The version of its payload's form."""
+        return self.message.schema
+
+    @property
+    def created_at(self) -> datetime:
+        """When its origin says that it was written."""
+        return from_us(self.message.created_at_us)
+
+    @property
+    def payload(self) -> bytes:
+        """What it says."""
+        return self.message.payload
+
+    @property
+    def origin(self) -> str:
+        """The centre that signed it."""
+        return self.header.stream.origin
+
+    @property
+    def lane(self) -> str:
+        """The lane of its stream."""
+        return self.header.stream.lane
+
+    @property
+    def audience(self) -> str:
+        """The audience of its stream."""
+        return self.header.stream.audience
+
+    @property
+    def epoch(self) -> bytes:
+        """The epoch of its frame."""
+        return self.header.epoch
+
+    @property
+    def frame_no(self) -> int:
+        """The number of its frame."""
+        return self.header.frame_no
+
+    @property
+    def seq(self) -> int:
+        """Its number among the records of its epoch."""
+        return self.header.first_seq + self.index
+
+    @property
+    def key_id(self) -> bytes:
+        """The key that signed it."""
+        return self.header.key_id
 
 
 # records ------------------------------------------------------------------------------------------------------------
@@ -164,20 +218,35 @@ def encode_record(record: Record) -> bytes:
 
 def decode_record(raw: bytes) -> Record:
     """The record in the bytes; raises FrameInvalid(RECORD)."""
+    message = _record(raw)
+    return Record(
+        UUID(bytes=message.rid),
+        message.kind,
+        message.schema,
+        from_us(message.created_at_us),
+        message.hlc,
+        message.payload,
+    )
+
+
+def _record(raw: bytes) -> wire.Record:
     try:
         message = wire.Record.FromString(raw)
-        if len(message.rid) != RID_BYTES or not message.kind:
-            raise FrameInvalid("RECORD", "a record has no rid or no kind")
-        return Record(
-            UUID(bytes=message.rid),
-            message.kind,
-            message.schema,
-            from_us(message.created_at_us),
-            message.hlc,
-            message.payload,
-        )
-    except (DecodeError, OverflowError) as error:
+    except DecodeError as error:
         raise FrameInvalid("RECORD", f"the bytes of a record are no record: {error}") from error
+    if len(message.rid) != RID_BYTES or not message.kind:
+        raise FrameInvalid("RECORD", "a record has no rid or no kind")
+    if not _FIRST_US <= message.created_at_us <= _LAST_US:
+        raise FrameInvalid("RECORD", "a record was written at no time that there is")
+    return message
+
+
+def read_record(raw: bytes) -> wire.Record | None:
+    """The message in the bytes of a record, if they are one that `decode_record` would take."""
+    try:
+        return _record(raw)
+    except FrameInvalid:
+        return None
 
 
 # frames -------------------------------------------------------------------------------------------------------------
@@ -348,10 +417,10 @@ def open_enclosure(raw: bytes, key_for: KeyFor) -> Inbound:
     if root_from_proof(message.record, message.index, header.count, message.proof) != header.merkle_root:
         raise FrameInvalid("BAD_ORIGIN_SIG", "an enclosed record is not the one that was signed", origin)
     try:
-        record = decode_record(message.record)
+        record = _record(message.record)
     except FrameInvalid as error:
         raise FrameInvalid(error.code, error.reason, origin) from error
-    return inbound(record, header, message.index, received_at=header.sealed_at, sender=origin)
+    return Inbound(record, header, message.index, header.sealed_at, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,23 +438,3 @@ def place_of_enclosure(raw: bytes) -> EnclosedPlace:
     message = wire.EnclosedRecord.FromString(raw)
     record = decode_record(message.record)
     return EnclosedPlace(_header(message.header), frame_hash(message.header), leaf_hash(message.record), record.rid)
-
-
-def inbound(record: Record, header: FrameHeader, index: int, *, received_at: datetime, sender: str) -> Inbound:
-    """A verified record as its handler sees it."""
-    return Inbound(
-        record.rid,
-        record.kind,
-        record.schema,
-        record.created_at,
-        record.payload,
-        header.stream.origin,
-        header.stream.lane,
-        header.stream.audience,
-        header.epoch,
-        header.frame_no,
-        header.first_seq + index,
-        header.key_id,
-        received_at,
-        sender,
-    )

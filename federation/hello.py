@@ -14,6 +14,8 @@ from pki.registry import Registry
 
 WINDOW_FRAMES = 32
 WINDOW_BYTES = 2 * 1024 * 1024
+_LEAST_WINDOW_BYTES = 384 * 1024
+_ALL_CHILDREN_BYTES = 64 * 1024 * 1024
 _MOST_STREAMS = 3000
 
 Cursor = tuple[bytes, int, bytes]
@@ -43,6 +45,7 @@ def make_hello(
     held = [one for one in chain.load_all(connection) if not one.empty]
     mine = (one for one in held if may_travel(registry, one.key, sender=name, receiver=peer))
     theirs = (one for one in held if may_travel(registry, one.key, sender=peer, receiver=name))
+    window = _window_bytes(registry, name, peer)
     return wire.Hello(
         version=VERSION,
         node=name,
@@ -50,9 +53,17 @@ def make_hello(
         registry_version=registry.version,
         heads=_positions(connection, mine, with_earlier=True),
         cursors=_positions(connection, theirs, with_earlier=False),
-        credit=[wire.LaneCredit(lane=lane.value, frames=WINDOW_FRAMES, bytes=WINDOW_BYTES) for lane in Lane],
+        credit=[wire.LaneCredit(lane=lane.value, frames=WINDOW_FRAMES, bytes=window) for lane in Lane],
         sealing_epoch=sealing_epoch,
     )
+
+
+def _window_bytes(registry: Registry, name: str, peer: str) -> int:
+    """What a neighbour may have under way in a lane: many children share what this node's memory has room for."""
+    children = registry.children_of(name)
+    if peer not in children:
+        return WINDOW_BYTES
+    return max(_LEAST_WINDOW_BYTES, min(WINDOW_BYTES, _ALL_CHILDREN_BYTES // len(children)))
 
 
 def _positions(

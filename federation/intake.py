@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 NACK_PAUSE_S = 1.0
 _TAKE_FRAMES = 16
 _TAKE_BYTES = 256 * 1024  # more would keep the writer from what is urgent
+_COMMITS_AHEAD = 2
 Spawn = Callable[[Coroutine[None, None, None]], object]
 
 
@@ -64,9 +65,15 @@ class Intake:
         return [self._house.receiver.open(delivery, self._peer) for delivery in deliveries]
 
     async def _commit_lane(self, lane: Lane, verified: asyncio.Queue[list[Arrival]]) -> None:
+        """Hand over what is verified without waiting for the commits before it: the writer keeps the order."""
+        under_way: asyncio.Queue[asyncio.Task[Sequence[Reply]]] = asyncio.Queue(_COMMITS_AHEAD)
+        self._spawn(self._answer_lane(under_way))
         while True:
-            arrivals = await verified.get()
-            for reply in await self._take(lane, arrivals):
+            await under_way.put(asyncio.ensure_future(self._take(lane, await verified.get())))
+
+    async def _answer_lane(self, under_way: asyncio.Queue[asyncio.Task[Sequence[Reply]]]) -> None:
+        while True:
+            for reply in await (await under_way.get()):
                 await self._reply(reply)
 
     async def _take(self, lane: Lane, arrivals: Sequence[Arrival]) -> Sequence[Reply]:

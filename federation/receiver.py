@@ -6,7 +6,7 @@ and touches no database, so that it may run in a thread; `take` does the rest in
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,26 +15,25 @@ from sqlalchemy.orm import Session
 from federation import chain
 from federation.alarm import about, raise_alarm
 from federation.companion import LARGEST, NOTHING, Companion
-from federation.effects import Effects, Handler, Taking, Unacceptable
+from federation.effects import Effects, Handler, Laid, Unacceptable
 from federation.evidence import keep_evidence
 from federation.failpoint import failpoint
 from federation.frame import (
     Frame,
     FrameInvalid,
     Inbound,
-    Record,
     StreamKey,
     parse_frame,
+    read_record,
     verify_frame,
 )
 from federation.kinds import own_kinds
 from federation.ledger import Lane
 from federation.receipt import Ack
-from federation.removal import readable
 from federation.rights import ahead_code, may_travel
 from federation.safety import with_safe
-from federation.succession import Place, judge
-from federation.v1 import link_pb2
+from federation.succession import Place, follows, judge
+from federation.v1 import frame_pb2, link_pb2
 from pki.registry import Registry
 
 _LANES = frozenset(lane.value for lane in Lane)
@@ -47,7 +46,7 @@ class Opened:
 
     stream: StreamKey
     frame: Frame
-    records: tuple[Record | None, ...]
+    records: tuple[frame_pb2.Record | None, ...]
     beside: bytes = b""
 
 
@@ -72,6 +71,24 @@ class Behind:
 
 Arrival = Opened | Refused
 Reply = Ack | Behind | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A transaction that takes frames of one neighbour in; those in `waiting` are stored and applied together."""
+
+    session: Session
+    peer: str
+    now: datetime
+    chains: dict[StreamKey, chain.Chain] = field(default_factory=dict)
+    grown: set[StreamKey] = field(default_factory=set)
+    waiting: list[tuple[chain.FrameRow, Laid]] = field(default_factory=list)
+
+    def chain(self, stream: StreamKey) -> chain.Chain:
+        """The chain of a stream, with what this transaction has put to it."""
+        if stream not in self.chains:
+            self.chains[stream] = chain.load_or_create(self.session.connection(), stream)
+        return self.chains[stream]
 
 
 class Receiver:
@@ -125,7 +142,7 @@ class Receiver:
         except FrameInvalid as error:
             return Refused(stream, error.code, error.reason, header.epoch, header.frame_no)
         failpoint("receiver.after_verify")
-        return Opened(stream, frame, tuple(readable(record) for record in frame.records))
+        return Opened(stream, frame, tuple(map(read_record, frame.records)))
 
     def replay_parked(self, session: Session, now: datetime, limit: int = 500, skip: int = 0) -> int:
         """Try parked records again, oldest first, after what stood in their way was mended; how many were applied."""
@@ -136,53 +153,71 @@ class Receiver:
     def take(self, session: Session, peer: str, arrivals: Sequence[Arrival], now: datetime) -> list[Reply]:
         """Store, apply and count frames in the order they came; what to say once this is committed."""
         connection = session.connection()
-        chains: dict[StreamKey, chain.Chain] = {}
+        taking = Taking(session, peer, now)
         replies: dict[tuple[StreamKey, type[Reply]], Reply] = {}
-        grown: set[StreamKey] = set()
         for arrival in arrivals:
             if isinstance(arrival, Opened) and arrival.beside:
                 self.companion.arrived(connection, peer, arrival.beside)
-            if isinstance(arrival, Refused):
-                self._ring(connection, arrival, peer, now)
-                reply: Reply = arrival
-            else:
-                if arrival.stream not in chains:
-                    chains[arrival.stream] = chain.load_or_create(connection, arrival.stream)
-                reply, is_new = self._take_one(session, chains[arrival.stream], arrival, peer, now)
-                grown |= {arrival.stream} if is_new else set()
+            reply = self._take_one(taking, arrival)
             replies.pop((arrival.stream, type(reply)), None)
             replies[arrival.stream, type(reply)] = reply
+        self._lay(taking)
         failpoint("receiver.before_cursor")
-        for stream in grown:
-            chain.save(connection, chains[stream])
+        for stream in taking.grown:
+            chain.save(connection, taking.chains[stream])
         failpoint("receiver.before_commit")
         said = list(replies.values())
         acks = iter(with_safe(connection, [reply for reply in said if isinstance(reply, Ack)]))
         return [next(acks) if isinstance(reply, Ack) else reply for reply in said]
 
-    def _take_one(
-        self, session: Session, head: chain.Chain, opened: Opened, peer: str, now: datetime
-    ) -> tuple[Reply, bool]:
-        connection = session.connection()
-        header = opened.frame.header
-        place, reason = judge(connection, head, opened.frame)
-        if place is Place.NEXT:
+    def _take_one(self, taking: Taking, arrival: Arrival) -> Reply:
+        """Let a frame that is the next of its chain wait for the others that are; what to say of it then."""
+        connection, now = taking.session.connection(), taking.now
+        if isinstance(arrival, Refused):
+            self._ring(connection, arrival, taking.peer, now)
+            return arrival
+        head, frame = taking.chain(arrival.stream), arrival.frame
+        if follows(head, frame):
+            row = chain.advance(head, frame, sender=taking.peer, at=now)
+            taking.waiting.append((row, Laid(head.id, head.origin_no, head.pos, frame, arrival.records)))
+        else:
+            self._lay(taking)
+            place, reason = judge(connection, head, frame)
+            if place is not Place.NEXT:
+                return self._say(taking, head, frame, place, reason)
             failpoint("receiver.before_store")
-            chain.extend(connection, head, opened.frame, sender=peer, at=now)
+            chain.extend(connection, head, frame, sender=taking.peer, at=now)
             failpoint("receiver.after_store")
-            self.effects.apply(Taking(session, head, peer, now), opened.frame, opened.records)
-            return self._acknowledge(head, now), True
+            laid = Laid(head.id, head.origin_no, head.pos, frame, arrival.records)
+            self.effects.apply(taking.session, [laid], peer=taking.peer, now=now)
+        taking.grown.add(arrival.stream)
+        return self._acknowledge(head, now)
+
+    def _lay(self, taking: Taking) -> None:
+        """Store the frames that wait, and apply them."""
+        if not taking.waiting:
+            return
+        connection = taking.session.connection()
+        failpoint("receiver.before_store")
+        chain.store(connection, [row for row, _ in taking.waiting])
+        failpoint("receiver.after_store")
+        laid = [one for _, one in taking.waiting]
+        taking.waiting.clear()
+        self.effects.apply(taking.session, laid, peer=taking.peer, now=taking.now)
+
+    def _say(self, taking: Taking, head: chain.Chain, frame: Frame, place: Place, reason: str) -> Reply:
+        """What to say of a frame that is not the next of its chain."""
         if place is Place.HELD:
-            return self._acknowledge(head, now), False
+            return self._acknowledge(head, taking.now)
         if place is Place.GAP:
-            cursor = None if head.empty else (head.epoch, head.frame_no, head.frame_hash)
-            return Behind(head.key, cursor), False
+            return Behind(head.key, None if head.empty else (head.epoch, head.frame_no, head.frame_hash))
+        connection, peer = taking.session.connection(), taking.peer
         ahead = ahead_code(self._registry(), sender=peer, receiver=self._name)
         code = {Place.FORK: "FORK", Place.LATE: "LATE_EPOCH"}.get(place, ahead)
-        refused = Refused(head.key, code, reason, header.epoch, header.frame_no)
-        keep_evidence(connection, opened.frame, peer, now)
-        self._ring(connection, refused, peer, now)
-        return refused, False
+        refused = Refused(head.key, code, reason, frame.header.epoch, frame.header.frame_no)
+        keep_evidence(connection, frame, peer, taking.now)
+        self._ring(connection, refused, peer, taking.now)
+        return refused
 
     def _acknowledge(self, head: chain.Chain, now: datetime) -> Ack:
         return Ack(self._name, b"", head.key, head.epoch, head.frame_no, head.frame_hash, now)

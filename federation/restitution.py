@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from federation import chain, tables
 from federation.alarm import about, raise_alarm
 from federation.companion import LARGEST, NOTHING, Companion
-from federation.effects import Effects, Taking
-from federation.frame import NO_HASH, Frame, FrameInvalid, StreamKey, parse_frame, verify_frame
+from federation.effects import Effects, Laid
+from federation.frame import NO_HASH, Frame, FrameInvalid, StreamKey, parse_frame, read_record, verify_frame
 from federation.hello import Cursor, cursor_of, key_of
 from federation.ledger import Sealer
-from federation.removal import Removal, readable, wait_again
+from federation.removal import Removal, wait_again
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
@@ -42,6 +42,16 @@ class Returned:
 
     def __add__(self, other: "Returned") -> "Returned":
         return Returned(self.frames + other.frames, self.records + other.records, self.renumbered + other.renumbered)
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """The transaction in which a frame of one stream is taken in, who brought it, and when."""
+
+    session: Session
+    head: chain.Chain
+    peer: str
+    now: datetime
 
 
 # what is asked, and what is answered --------------------------------------------------------------------------------
@@ -163,14 +173,15 @@ class Restitution:
         if (base.pos if base else 0) < head.pos:
             removal = Removal(self._name, self._registry(), taking.now, self._sealer.renew)
             out = wait_again(connection, head.key, removal.take_out(connection, head, base))
-        records = tuple(readable(raw) for raw in frame.records)
-        rids = [record.rid.bytes for record in records if record]
+        records = tuple(map(read_record, frame.records))
+        rids = [record.rid for record in records if record]
         done = {
             bytes(rid) for rid in connection.execute(select(_pending.c.rid).where(_pending.c.rid.in_(rids))).scalars()
         }
         connection.execute(delete(_pending).where(_pending.c.rid.in_(rids)))
         chain.extend(connection, head, frame, sender=taking.peer, at=taking.now)
-        self._effects.apply(taking, frame, records, frozenset(done))
+        laid = Laid(head.id, head.origin_no, head.pos, frame, records)
+        self._effects.apply(taking.session, [laid], peer=taking.peer, now=taking.now, done=frozenset(done))
         if is_used:
             self._sealer.renew()
         return Returned(1, len(rids) - len(done), len(out - done))

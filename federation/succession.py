@@ -19,6 +19,19 @@ class Place(Enum):
     LATE = "late"
 
 
+def follows(head: chain.Chain, frame: Frame) -> bool:
+    """Whether a frame is the next of the epoch at the head: the ordinary case, for which no database is asked."""
+    header = frame.header
+    return (
+        header.frame_no == head.frame_no + 1
+        and header.prev_frame_hash == head.frame_hash
+        and header.epoch == head.epoch
+        and header.first_seq == head.next_seq
+        and header.genesis is None
+        and not head.empty
+    )
+
+
 def judge(  # noqa: PLR0911 - a table of cases, one line each
     connection: Connection, head: chain.Chain, frame: Frame
 ) -> tuple[Place, str]:

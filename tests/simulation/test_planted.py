@@ -62,17 +62,16 @@ def test_an_acknowledgement_before_the_commit_is_found(monkeypatch):
     assert_holds(seed, ROUGH)
 
 
-def forgetful_register(connection, chain, records):
-    place = {"origin_no": chain.origin_no, "stream_id": chain.id, "pos": chain.pos}
-    values = [place | {"rid": rid, "position": index} for rid, index in records]
+def forgetful_claim(connection, rows):
+    values = [dict(zip(tables.record.c.keys(), row, strict=True)) for row in rows]
     if values:
         connection.execute(insert(tables.record).prefix_with("OR REPLACE"), values)
+    return [True] * len(rows)
 
 
 @pytest.mark.timeout(600)
 def test_a_receiver_that_does_not_look_at_rids_is_found(monkeypatch):
-    monkeypatch.setattr("federation.effects._applied", lambda *_: set())
-    monkeypatch.setattr("federation.chain.register", forgetful_register)
+    monkeypatch.setattr("federation.chain.claim", forgetful_claim)
     seed, verdict = first_found(REPEATING)
     assert seed is not None
     assert verdict.doubled
