@@ -101,6 +101,23 @@ class Client:
         query = {name: value for name, value in asked.items() if value}
         return self._object("GET", f"/api/v1/figures/{_segment(code)}", query=query)
 
+    def figure_step(self, body: Json) -> Json:
+        """Prepare, approve, return or unlock a dataset of a period.
+
+        Raises:
+            RefusedError: with status 409 when somebody did something meanwhile, or an exception must be recorded.
+
+        """
+        return self._object("POST", "/api/v1/figures/approvals", body=body)
+
+    def type_figure(self, code: str, body: Json) -> Json:
+        """Type the numbers of an indicator that no book feeds."""
+        return self._object("POST", f"/api/v1/figures/{_segment(code)}/entries", body=body)
+
+    def note_figure(self, code: str, body: Json) -> Json:
+        """Note what came out of a value that looked wrong."""
+        return self._object("POST", f"/api/v1/figures/{_segment(code)}/notes", body=body)
+
     def accounts(self) -> list[Json]:
         """Everybody who may sign in, with state, telephone and open sessions."""
         return _items(self._ask("GET", "/api/v1/accounts"), "items")

@@ -67,14 +67,66 @@ def figure(code, name, name_en, unit, value, state, now, *, official=False, cell
         "state": state,
         "state_title": STATES[state],
         "missing": missing,
+        "target": None,
+        "thresholds": None,
+        "light": None,
+        "buckets": None,
+        "typed": 0,
+        "marks": 0,
+        "last_year": None,
         "cells": [
             {
                 "dimensions": [{"name": "category", "code": word, "title": title, "title_en": english}],
                 **label(amount, **facts),
+                "is_confidential": int(amount) < 5,
             }
             for word, title, english, amount in cells
         ],
     }
+
+
+def judged(found, now):
+    """The same figure with a target, thresholds, a light, and what it was a year before."""
+    limits = {"green": ">= 95", "red": "< 80", "is_official": False, "basis": "", "evidence": "own", "min_coverage": 90}
+    then = label("91.5", received=3, expected=3, as_of=now - timedelta(days=365), code=found["code"])
+    return found | {
+        "target": "95",
+        "thresholds": limits,
+        "light": {"colour": "amber", "title": "Cần theo dõi", "reason": ""},
+        "last_year": {"period": "2024-06-01", **then},
+        "marks": 1,
+    }
+
+
+def dataset(name, title, title_en, step, actions, *, waiting=(), approved=0, steps=()):
+    return {
+        "dataset": name,
+        "title": title,
+        "title_en": title_en,
+        "period": PERIOD,
+        "area_code": "731",
+        "number": len(steps),
+        "step": step,
+        "step_title": step,
+        "states": 3,
+        "states_approved": approved,
+        "waiting_for": list(waiting),
+        "children": 3,
+        "freezes_at": "2025-07-02T00:00:00+07:00",
+        "is_frozen": False,
+        "actions": list(actions),
+        "steps": list(steps),
+    }
+
+
+def datasets(now):
+    done = {"number": 1, "act": "prepare", "title": "Đã chuẩn bị", "actor": "Nguyễn An", "at": now.isoformat()}
+    done |= {"states": 3, "reason": "", "is_exception": False, "is_after_freeze": False, "without": []}
+    return [
+        dataset("incident", "Sự cố", "Incidents", "prepare", ["approve", "return"], waiting=[COMMUNES[2][1]],
+                steps=[done]),
+        dataset("report", "Phản ánh của người dân", "Citizens' reports", "open", ["prepare"]),
+    ]  # fmt: skip
 
 
 def listed(now):
@@ -88,6 +140,8 @@ def listed(now):
                now, received=2, partial="7", status="P"),
         figure("incident.resolved_in_time", "Tỷ lệ xử lý trong thời hạn", "Resolved within the time limit", percent,
                None, "ok", now),
+        judged(figure("citizen.satisfaction", "Tỷ lệ người dân hài lòng", "Citizens satisfied", percent, "92.4", "ok",
+                      now), now),
         figure("dvc.petitions_in_time", "Tỷ lệ phản ánh, kiến nghị xử lý đúng hạn", "Petitions handled on time",
                percent, None, "unknown", now, official=True, received=0, status="P", revision=0),
     ]  # fmt: skip
@@ -110,6 +164,11 @@ def answer(now):
         "periods": periods,
         "area_code": "731",
         "area_name": "Thành phố Biên Hòa",
+        "grain": "day",
+        "grains": [{"key": key, "title": key} for key in ("day", "week", "month", "quarter", "year")],
+        "centre_title": HERE[1],
+        "scope": {"area_code": "731", "area_name": "Thành phố Biên Hòa", "limited": False},
+        "datasets": datasets(now),
         "tree_label": "Cây đơn vị hành chính ngày 01/06/2025",
         "items": listed(now),
         "unread": [],
@@ -135,6 +194,8 @@ def revision(signer, number, now, *, value, received=1, expected=1, via=None, st
         "hash": f"{number:02x}" * 32,
         "supersedes": f"{number - 1:02x}" * 32 if number > 1 else "",
         "reason": "late_data" if number > 1 else "",
+        "entry": None,
+        "is_approved": False,
         "clock_ahead": False,
         "rid": f"01890000-0000-7000-8000-{int(code):06}{number:06}",
     }
@@ -151,6 +212,7 @@ def detail(code, now):
         is_late = spoke and at < cover["late"]
         share = str(at + 3) if spoke and not found["is_empty"] else None
         state = ("late" if is_late else "ok") if spoke else "silent"
+        checks = [{"rule": "outlier", "title": "Khác hẳn các kỳ trước", "limit": "97", "notes": []}]
         words = {"ok": "Đã nhận", "late": "Đến muộn", "silent": "Im lặng: chưa biết"}
         centres.append(
             {
@@ -160,12 +222,17 @@ def detail(code, now):
                 **label(share, received=int(spoke), expected=1, as_of=now - timedelta(hours=7), late=int(is_late)),
                 "state": state,
                 "state_title": words[state],
+                "is_confidential": False,
+                "is_typed": False,
+                "checks": checks if spoke and at == 0 and found["marks"] else [],
                 "revisions": [revision((area, title), 1, now, value=share)] if spoke else [],
             }
         )
     return {
         **found,
         "at": now.isoformat(),
+        "series": [],
+        "entry": None,
         "centres": centres,
         "revisions": [
             revision(

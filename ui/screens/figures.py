@@ -6,11 +6,12 @@ import streamlit as st
 
 from ui import session
 from ui.client import RefusedError
+from ui.screens import figure_acts
 from ui.widgets.live import live
 from ui.widgets.plain import plain
 
 PERMISSION = "figure.read"
-_ASKED = ("period", "area")
+_ASKED = ("period", "grain", "area")
 _NOT_THERE = frozenset({404, 422})
 
 
@@ -31,7 +32,8 @@ def show() -> None:
                 st.query_params.pop(name, None)
             st.rerun()
         return
-    query = urlencode({"period": answer["period"] if asked["period"] else "", "area": asked["area"]})
+    period = answer["period"] if asked["period"] else ""
+    query = urlencode({name: value for name, value in {**asked, "period": period}.items() if value})
     live(
         "figures",
         key="figures",
@@ -41,3 +43,4 @@ def show() -> None:
         asked=query,
         query=f"{query}&{chosen}",
     )
+    figure_acts.show(answer, detail)

@@ -3,15 +3,17 @@ import { address, h, moving, patchList, setAttr, setShape, setText, shape } from
 // Figures of a period: a value never stands without who it covers and how old it is, and leads down to the signatures.
 
 const AGAIN_MS = 10000;
-const TONE = { ok: "ok", late: "ok", incomplete: "watch", closing: "unknown", unknown: "unknown", unread: "unknown", silent: "alarm" };
+const TONE = { ok: "ok", late: "ok", incomplete: "watch", closing: "unknown", unknown: "unknown", unread: "unknown", silent: "alarm", running: "unknown", listed: "unknown" };
+const LIGHT_TONE = { green: "ok", amber: "watch", red: "alarm", none: "unknown" };
 
 export function makeFigures(page) {
   const { t, line } = page;
   const chooser = makeChooser(page);
   const list = makeFigureList(page);
   const unread = h("p", { class: "unread", hidden: true });
+  const scope = h("p", { class: "scope" });
   const detail = makeFigureDetail(page);
-  const left = h("section", { class: "panel fig-list" }, h("header", {}, h("h2", {}, t("Số liệu của kỳ")), chooser.root), list.root, unread);
+  const left = h("section", { class: "panel fig-list" }, h("header", {}, h("h2", {}, t("Số liệu của kỳ")), chooser.root), scope, list.root, unread);
   const root = h("div", { class: "figures" }, left, detail.root);
   let query = null;
   let answer = null;
@@ -31,6 +33,9 @@ export function makeFigures(page) {
     setAttr(root, "data-chosen", found ? "" : null);
     chooser.show(answer);
     list.show(answer.items || []);
+    const limited = answer.scope?.limited;
+    setText(scope, limited ? t("Chỉ địa bàn {area}, theo phạm vi của tài khoản này; không phải số của cả {centre}.", { area: answer.area_name, centre: answer.centre_title }) : t("Địa bàn: {area}.", { area: answer.area_name }));
+    setAttr(scope, "data-limited", limited ? "" : null);
     const strangers = answer.unread || [];
     unread.hidden = !strangers.length;
     setText(unread, t("{n} số liệu nhận được nhưng chưa biết định nghĩa ({who}): được giữ lại, chưa cộng vào đâu.", { n: strangers.length, who: [...new Set(strangers.map((one) => `${one.code}@${one.version}, ${one.title}`))].slice(0, 3).join("; ") }));
@@ -65,15 +70,21 @@ export function makeFigures(page) {
 /** Which period; the address holds the choice. */
 function makeChooser({ t, formats, data }) {
   const select = h("select", { id: "lt-period", onchange: () => { location.assign(address(null, { period: select.value })); } });
-  const csv = h("a", { class: "export", download: "" }, t("Tải bảng (CSV)"));
+  const grain = h("select", { id: "lt-grain", onchange: () => { location.assign(address(null, { grain: grain.value, period: null })); } });
+  const csv = h("a", { class: "export", download: "", title: t("Bảng để công bố: ô nhỏ được ẩn.") }, t("Tải bảng (CSV)"));
+  const internal = h("a", { class: "internal", download: "", title: t("Bảng nội bộ: có cả ô nhỏ, được ghi vào nhật ký.") }, t("Bảng nội bộ"));
   const newest = moving(h("a", { class: "newest" }, t("Kỳ mới nhất")));
-  const root = h("div", { class: "chooser" }, h("label", { for: "lt-period" }, t("Kỳ")), select, newest, csv);
+  const root = h("div", { class: "chooser" }, h("label", { for: "lt-grain" }, t("Theo")), grain, h("label", { for: "lt-period" }, t("Kỳ")), select, newest, csv, internal);
   return {
     root,
     show: (answer) => {
       patchList(select, answer.periods || [], (one) => one.key, () => h("option"), (option, one) => { setAttr(option, "value", one.key); setText(option, periodText(t, formats, one)); });
       if (select.value !== answer.period) select.value = answer.period;
-      setAttr(csv, "href", `/api/v1/figures/export.csv?period=${encodeURIComponent(answer.period)}&area=${encodeURIComponent(answer.area_code)}`);
+      patchList(grain, answer.grains || [], (one) => one.key, () => h("option"), (option, one) => { setAttr(option, "value", one.key); setText(option, t.code("grain", one.key, one.title)); });
+      if (answer.grain && grain.value !== answer.grain) grain.value = answer.grain;
+      const table = `/api/v1/figures/export.csv?period=${encodeURIComponent(answer.period)}&area=${encodeURIComponent(answer.area_code)}`;
+      setAttr(csv, "href", table);
+      setAttr(internal, "href", `${table}&audience=internal`);
       setAttr(newest, "href", address(null, { period: null }));
       newest.hidden = !new URLSearchParams(location.search).get("period");
       void data;
@@ -83,6 +94,11 @@ function makeChooser({ t, formats, data }) {
 
 function periodText(t, formats, one) {
   const begin = Date.parse(one.begin);
+  const [year, part] = one.key.split("-");
+  if (/^\d{4}$/.test(one.key)) return t("Năm {year}", { year });
+  if (/^\d{4}-W\d\d$/.test(one.key)) return t("Tuần {n}/{year}", { n: Number(part.slice(1)), year });
+  if (/^\d{4}-Q\d$/.test(one.key)) return t("Quý {n}/{year}", { n: part.slice(1), year });
+  if (/^\d{4}-\d\d$/.test(one.key)) return t("Tháng {n}/{year}", { n: Number(part), year });
   if (!one.key.includes("T")) return formats.day(begin);
   return `${formats.clock(begin)}–${formats.clock(Date.parse(one.end))} ${formats.day(begin)}`;
 }
@@ -94,9 +110,9 @@ function makeFigureList(page) {
   const head = h("div", { class: "fig-head", "aria-hidden": "true" }, ...[t("Chỉ tiêu"), t("Giá trị"), t("Tình trạng"), t("Nơi gửi"), t("Bản"), t("Tuổi")].map((word) => h("span", {}, word)));
   const root = h("div", {}, head, rows, empty);
   const create = () => h("li", {}, moving(h("a", { class: "fig-row" },
-    h("span", { class: "name" }, h("strong"), h("span", { class: "official", hidden: true }, t("Chính thức"))),
-    h("span", { class: "figure" }, h("span", { class: "value" }), h("span", { class: "unit" })),
-    h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })),
+    h("span", { class: "name" }, h("strong"), h("span", { class: "official", hidden: true }, t("Chính thức")), h("span", { class: "badges" })),
+    h("span", { class: "figure" }, h("span", { class: "value" }), h("span", { class: "unit" }), h("span", { class: "earlier", hidden: true })),
+    h("span", { class: "states" }, h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "word" })), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" }))),
     h("span", { class: "coverage" }), h("span", { class: "revision" }), h("span", { class: "age" }))));
 
   function update(row, one) {
@@ -107,7 +123,10 @@ function makeFigureList(page) {
     setAttr(link, "aria-current", one.code === page.data.chosen ? "true" : null);
     setText(row.querySelector("strong"), inWords(t, one, "name"));
     find("official").hidden = !one.is_official;
+    setText(find("badges"), badgesText(t, one));
     putValue(page, row, one);
+    putLight(t, find("light"), one.light);
+    putEarlier(page, find("earlier"), one);
     setText(find("coverage"), coverText(t, one));
     setAttr(find("coverage"), "data-part", one.coverage.received < one.coverage.expected ? "" : null);
     setText(find("revision"), revisionText(t, one));
@@ -162,7 +181,48 @@ function coverText(t, one) {
   const shared = t("{n}/{all} trung tâm", { n: cover.received, all: cover.expected });
   const missing = one.missing || [];
   const some = missing.slice(0, 2).join(", ") + (missing.length > 2 ? t(" và {n} nơi nữa", { n: missing.length - 2 }) : "");
-  return missing.length ? t("{shared}; thiếu {who}", { shared, who: some }) : shared;
+  const whole = missing.length ? t("{shared}; thiếu {who}", { shared, who: some }) : shared;
+  const more = [cover.approved ? t("{n} nơi đã duyệt", { n: cover.approved }) : "", one.buckets ? t("đủ {n}/{all} kỳ ngắn", { n: one.buckets.whole, all: one.buckets.all }) : ""];
+  return [whole, ...more].filter(Boolean).join("; ");
+}
+
+/** What a reader must know of the figure itself, before its value is used. */
+function badgesText(t, one) {
+  const memory = one.evidence === "memory" ? t("theo trí nhớ, phải đối chiếu") : "";
+  const typed = one.typed ? t("nhập tay: {n}", { n: one.typed }) : "";
+  const marks = one.marks ? t("khác thường: {n}", { n: one.marks }) : "";
+  return [memory, typed, marks].filter(Boolean).join(" · ");
+}
+
+function putLight(t, node, light) {
+  node.hidden = !light;
+  if (!light) return;
+  const tone = LIGHT_TONE[light.colour] || "unknown";
+  setAttr(node, "data-tone", tone);
+  setAttr(node, "data-light", light.colour);
+  setShape(node.querySelector("svg"), tone);
+  setText(node.lastChild, [t.code("light", light.colour, light.title), light.reason].filter(Boolean).join(": "));
+}
+
+/** The same period of the year before, under its own coverage. */
+function putEarlier(page, node, one) {
+  const { t, formats } = page;
+  node.hidden = !one.last_year;
+  if (!one.last_year) return;
+  const then = one.last_year;
+  const begin = `${then.period.slice(0, 4)}-01-01`;
+  const name = then.period.length === 10 ? formats.day(Date.parse(then.period)) : periodText(t, formats, { key: then.period, begin });
+  setText(node, t("cùng kỳ {period}: {value} ({n}/{all})", { period: name, value: valueText(t, then, one.decimals), n: then.coverage.received, all: then.coverage.expected }));
+}
+
+/** Target and thresholds in words, and on whose authority. */
+function limitsText(t, one) {
+  const target = one.target ? t("Mục tiêu {value} {unit}.", { value: numberText(t, one.target, 0), unit: inWords(t, one, "unit") }) : "";
+  const limits = one.thresholds;
+  if (!limits) return target;
+  const said = t("Đạt khi {green}, không đạt khi {red}; chỉ xếp loại khi ít nhất {n}% trung tâm đã gửi.", { green: limits.green, red: limits.red, n: limits.min_coverage });
+  const basis = limits.is_official ? t("Ngưỡng theo {basis}.", { basis: limits.basis }) : limits.evidence === "memory" ? t("Ngưỡng theo trí nhớ, phải đối chiếu.") : t("Ngưỡng do dự án đề xuất, không phải quy định.");
+  return [target, said, basis].filter(Boolean).join(" ");
 }
 
 function revisionText(t, one) {
@@ -180,6 +240,11 @@ function makeFigureDetail(page) {
   const basis = h("p", { class: "basis" });
   const big = h("div", { class: "big figure" }, h("span", { class: "value" }), h("span", { class: "unit" }));
   const state = h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" }));
+  const lamp = h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "word" }));
+  const earlier = h("p", { class: "earlier", hidden: true });
+  const limits = h("p", { class: "basis limits" });
+  const series = h("ol", { class: "series" });
+  const seriesPart = h("section", { class: "part" }, h("h3", {}, t("Từng kỳ ngắn")), series);
   const foot = h("p", { class: "foot" });
   const cells = h("ul", { class: "cells" });
   const cellPart = h("section", { class: "part" }, h("h3", {}, t("Chia theo nhóm")), cells);
@@ -190,7 +255,7 @@ function makeFigureDetail(page) {
   const claimPart = h("section", { class: "part" }, h("h3", {}, t("Số mà trung tâm ở giữa tự cộng")), h("p", { class: "hint" }, t("Chỉ để so sánh: số ở đây luôn được tính lại từ các bản mà từng trung tâm gốc đã ký.")), totals);
   const root = h("section", { class: "panel fig-detail", hidden: true },
     h("header", {}, back, title),
-    h("div", { class: "inner" }, big, state, foot, explain, basis, cellPart,
+    h("div", { class: "inner" }, big, lamp, state, earlier, foot, explain, basis, limits, seriesPart, cellPart,
       h("section", { class: "part" }, h("h3", {}, t("Từng trung tâm, chữ ký và thời điểm nhận")), centres),
       h("section", { class: "part" }, h("h3", {}, t("Các bản mà trung tâm này đã ký")), versions, noVersion), claimPart));
   let shown = null;
@@ -202,11 +267,22 @@ function makeFigureDetail(page) {
     setAttr(back, "href", address(null, { figure: null }));
     setText(title, inWords(t, one, "name"));
     setText(explain, inWords(t, one, "explain"));
-    setText(basis, one.is_official ? t("Chỉ tiêu chính thức theo {basis}.", { basis: one.basis }) : t("Chỉ tiêu do dự án đề xuất, không phải quy định."));
+    setText(basis, one.is_official ? t("Chỉ tiêu chính thức theo {basis}.", { basis: one.basis }) : one.evidence === "memory" ? t("Chỉ tiêu theo trí nhớ, phải đối chiếu văn bản gốc.") : t("Chỉ tiêu do dự án đề xuất, không phải quy định."));
+    setText(limits, limitsText(t, one));
+    limits.hidden = !limits.textContent;
+    putLight(t, lamp, one.light);
+    putEarlier(page, earlier, one);
+    patchList(series, one.series || [], (each) => each.period, () => h("li", {}, h("span", { class: "group" }), h("span", { class: "amount" })), (row, each) => {
+      const name = each.period.length === 10 ? formats.day(Date.parse(each.period)) : periodText(t, formats, { key: each.period, begin: one.at });
+      setText(row.firstChild, name);
+      setText(row.lastChild, `${valueText(t, each, one.decimals)} (${each.coverage.received}/${each.coverage.expected})`);
+      setAttr(row, "data-part", each.coverage.received < each.coverage.expected ? "" : null);
+    });
+    seriesPart.hidden = !(one.series || []).length;
     putValue(page, root, one);
     patchList(cells, one.cells || [], (cell) => cell.dimensions.map((word) => word.code).join("|"), () => h("li", {}, h("span", { class: "group" }), h("span", { class: "amount" })), (row, cell) => {
       setText(row.firstChild, cell.dimensions.map((word) => inWords(t, word, "title")).join(" · "));
-      setText(row.lastChild, valueText(t, cell, one.decimals));
+      setText(row.lastChild, valueText(t, cell, one.decimals) + (cell.is_confidential ? ` · ${t("mật")}` : ""));
     });
     cellPart.hidden = !(one.cells || []).length;
     patchList(centres, one.centres || [], (each) => each.centre, createCentre, (row, each) => updateCentre(row, each, one));
@@ -216,13 +292,17 @@ function makeFigureDetail(page) {
     claimPart.hidden = !(one.totals || []).length;
   }
 
-  const createCentre = () => h("li", {}, h("div", { class: "line" }, h("strong"), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })), h("span", { class: "amount" })), h("ol", { class: "versions" }));
+  const createCentre = () => h("li", {}, h("div", { class: "line" }, h("strong"), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })), h("span", { class: "amount" })), h("p", { class: "checks", hidden: true }), h("ol", { class: "versions" }));
 
   function updateCentre(row, each, one) {
     row.ltOne = each;
     setText(row.querySelector("strong"), each.title);
     putState(page, row.querySelector(".state"), each.state, t.code("figurepart", each.state === "unknown" ? "awaited" : each.state, each.state_title));
-    setText(row.querySelector(".amount"), valueText(t, each, one.decimals));
+    const marks = [each.is_typed ? t("nhập tay") : "", each.is_confidential ? t("mật") : "", each.coverage.approved ? t("đã duyệt") : ""].filter(Boolean);
+    setText(row.querySelector(".amount"), [valueText(t, each, one.decimals), ...marks].join(" · "));
+    const checks = row.querySelector(".checks");
+    checks.hidden = !(each.checks || []).length;
+    setText(checks, (each.checks || []).map((check) => [`${t.code("figurerule", check.rule, check.title)} (${check.limit})`, ...check.notes.map((note) => `${note.actor}: ${note.note}`)].join("; ")).join(". "));
     patchList(row.lastChild, [...(each.revisions || [])].reverse(), (version) => version.rid + version.revision, createVersion, (inner, version) => updateVersion(inner, version, one));
   }
 
@@ -247,7 +327,9 @@ function makeFigureDetail(page) {
     const before = each.revision > 1 ? t("thay bản {n}", { n: each.revision - 1 }) : "";
     const via = each.via !== each.signer ? t("qua {who}", { who: each.via_title }) : "";
     const got = each.signer === each.via && each.signed_at === each.received_at ? t("ký {time}", { time: formats.moment(each.signed_at) }) : t("ký {time}, nhận {age}", { time: formats.moment(each.signed_at), age: formats.age(each.received_at, now) });
-    setText(row.querySelector(".when"), [got, via, before].filter(Boolean).join("; "));
+    const entry = each.entry;
+    const hand = entry ? t("nhập tay bởi {who}; căn cứ: {what}", { who: entry.actor, what: [entry.evidence, entry.evidence_sha256.slice(0, 12)].filter(Boolean).join(", ") }) : "";
+    setText(row.querySelector(".when"), [got, via, before, hand, entry?.note, ...(entry?.marks || [])].filter(Boolean).join("; "));
   }
 
   const createClaim = () => h("li", {}, h("div", { class: "line" }, h("strong"), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" })), h("span", { class: "amount" })));
