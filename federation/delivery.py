@@ -49,6 +49,8 @@ _SLOW = tuple(lane for lane in Lane if lane is not Lane.URGENT)
 class Delivery:
     """Delivers what this node appends to its ledger, and hands what arrives to its handlers."""
 
+    tls_refusals = 0
+
     def __init__(
         self,
         *,
@@ -219,6 +221,7 @@ class Delivery:
 
     def note_tls_refused(self, line: str) -> None:
         """A handshake failed before any name was known: ring, with what gRPC said of it. From any thread."""
+        self.tls_refusals += 1
         self._ring("TLS_REFUSED", "", "handshake", line)
 
     def _ring(self, code: str, peer: str, subject: str, detail: str) -> None:

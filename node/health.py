@@ -85,6 +85,7 @@ class Health:
     ballast_bytes: int
     alarms: dict[str, int]
     unsettled: int
+    tls_refusals: int = 0
 
 
 class Instruments:
@@ -97,12 +98,14 @@ class Instruments:
         jobs: Callable[[], Sequence[JobState]],
         *,
         ballast_bytes: int = 0,
+        tls_refusals: Callable[[], int] = int,
     ) -> None:
         """Take the node, its keys for their certificates' dates, and its jobs."""
         self._context = context
         self._certificates = tuple(certificates(keystore))
         self._jobs = jobs
         self._ballast_bytes = ballast_bytes
+        self._tls_refusals = tls_refusals
         self._started_at = context.clock.now()
 
     def read(self) -> Health:
@@ -120,6 +123,7 @@ class Instruments:
             ballast_bytes=self._ballast_bytes,
             alarms=alarms,
             unsettled=unsettled,
+            tls_refusals=self._tls_refusals(),
         )
 
 

@@ -52,6 +52,7 @@ class NodeCollector(Collector):
         yield _gauge("lienthong_node_start_time_seconds", "When this node started.", health.started_at.timestamp())
         yield from _links(health)
         yield from _certificates(health)
+        yield _tls_refusals(health)
         yield from _storage(health)
         yield from _jobs(health)
         yield _alarms(health)
@@ -97,6 +98,11 @@ def _certificates(health: Health) -> Iterator[Metric]:
     for one in health.certificates:
         ends.add_metric([one.name], one.not_after.timestamp())
     yield ends
+
+
+def _tls_refusals(health: Health) -> Metric:
+    words = "Handshakes that TLS refused since this start: whose they were is not known."
+    return CounterMetricFamily("lienthong_link_tls_refusals", words, value=health.tls_refusals)
 
 
 def _storage(health: Health) -> Iterator[Metric]:

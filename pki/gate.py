@@ -99,6 +99,8 @@ class Gate:
             raise GateRefused("NOT_ACTIVE", f"{entry.title} ({admission.name}) is planned and has not enrolled")
         if admission.auth_key not in entry.auth_keys:
             raise GateRefused("WRONG_KEY", f"the registry names another key for {entry.title} ({admission.name})")
+        if admission.members[0][0] not in registry.issuing_keys:
+            raise GateRefused("UNKNOWN_ISSUER", "the registry does not name the authority that certified this key")
 
     def _parse(self, chain_pem: bytes) -> tuple[x509.Certificate, list[x509.Certificate]]:
         if len(chain_pem) > _LARGEST_CHAIN_BYTES:
@@ -134,19 +136,31 @@ class Gate:
         return True
 
     def _verify(self, leaf: x509.Certificate, between: list[x509.Certificate], at: datetime) -> list[x509.Certificate]:
-        return (
-            verification.PolicyBuilder()
-            .store(verification.Store([self._root]))
-            .time(at)
-            .max_chain_depth(1)
-            .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=_leaf_policy())
-            .build_client_verifier()
-            .verify(leaf, between)
-            .chain
-        )
+        return verified_path(leaf, between, [self._root], at, leaf_policy())
 
 
-def _leaf_policy() -> verification.ExtensionPolicy:
+def verified_path(
+    leaf: x509.Certificate,
+    between: list[x509.Certificate],
+    roots: list[x509.Certificate],
+    at: datetime,
+    policy: verification.ExtensionPolicy,
+) -> list[x509.Certificate]:
+    """The chain from the leaf to one of the roots, one authority between at most; else VerificationError."""
+    return (
+        verification.PolicyBuilder()
+        .store(verification.Store(roots))
+        .time(at)
+        .max_chain_depth(1)
+        .extension_policies(ca_policy=verification.ExtensionPolicy.webpki_defaults_ca(), ee_policy=policy)
+        .build_client_verifier()
+        .verify(leaf, between)
+        .chain
+    )
+
+
+def leaf_policy() -> verification.ExtensionPolicy:
+    """What a peer's own certificate must say: one registry name, no authority, a key for TLS, the use of a client."""
     critical, any_weight = verification.Criticality.CRITICAL, verification.Criticality.AGNOSTIC
     return (
         verification.ExtensionPolicy.permit_all()

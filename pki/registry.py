@@ -29,6 +29,7 @@ STATES = ("planned", "active", "revoked")
 __all__ = ["CentreEntry", "Registry", "RegistryFile"]
 
 _CLOCK_SLACK = timedelta(days=1)
+_ON_ITS_WAY = timedelta(hours=1)
 
 
 class Registry:
@@ -42,6 +43,7 @@ class Registry:
         "_denied",
         "_keys",
         "approvals",
+        "issuing_keys",
         "raw",
         "root_key",
         "signer",
@@ -54,6 +56,9 @@ class Registry:
         self.signer = statement.delegation
         self.approvals: tuple[Approval, ...] = statement.approvals
         self._contents = contents
+        self.issuing_keys = frozenset(
+            encoding.issuer_key(encoding.from_der(one, "an issuing CA")) for one in contents.issuing
+        )
         self._denied = frozenset((one.issuer, one.serial) for one in contents.denied)
         self._by_name: Mapping[str, CentreEntry] = MappingProxyType({one.name: one for one in contents.centres})
         # The last of equal rank wins: a code that was used again means its present bearer.
@@ -184,8 +189,9 @@ class RegistryFile:
     def offer(self, raw: bytes) -> bool:
         """Takes a newer registry and says so; an older or equal one changes nothing.
 
-        PkiError: the bytes are no registry of this federation, the same version or tree with other content (FORK), an
-        older tree (OLD_TREE), signed by a key that is denied (DENIED_SIGNER), or one that takes back what is for ever.
+        PkiError: the bytes are no registry of this federation, much older (OLD_REGISTRY), the same version or tree with
+        other content (FORK), of an older tree (OLD_TREE), signed by a key that is denied (DENIED_SIGNER), or take back
+        what is for ever (TAKEN_BACK).
         """
         with self._lock:
             if raw == self._current.raw:
@@ -194,6 +200,7 @@ class RegistryFile:
             if candidate.version == self._current.version and candidate.contents != self._current.contents:
                 raise PkiError("FORK", f"two registries claim version {candidate.version}; the first one stays")
             if candidate.version <= self._current.version:
+                _check_age(self._current, candidate)
                 return False
             if candidate.issued_at > self._now() + _CLOCK_SLACK:
                 raise PkiError("NOT_YET", "the registry is dated in the future; check this computer's clock")
@@ -203,6 +210,13 @@ class RegistryFile:
         for callback in tuple(self._listeners):
             callback(candidate)
         return True
+
+
+def _check_age(seen: Registry, offered: Registry) -> None:
+    """Two ways bring one registry, so a slightly older one is nothing; a much older one was brought back."""
+    if seen.issued_at - offered.issued_at > _ON_ITS_WAY:
+        reason = f"registry {offered.version} of {offered.issued_at:%Y-%m-%d %H:%M} UTC is offered as the newest"
+        raise PkiError("OLD_REGISTRY", f"{reason}, and {seen.version} was seen here")
 
 
 def check_step(before: Registry, after: Registry) -> None:

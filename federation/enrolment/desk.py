@@ -72,7 +72,10 @@ class EnrolmentDesk:
         self._server: grpc.aio.Server | None = None
         if authority is not None:
             authority.refresh(clock.now())
-            registry.offer(authority.registry_raw)  # commands may have worked on the folder while the node was down
+            try:
+                registry.offer(authority.registry_raw)  # commands may have worked on it while the node was down
+            except PkiError as error:
+                _log.error("the authority contradicts what this node has seen; nothing it signs will hold: %s", error)
 
     def add_registration(self, server: grpc.aio.Server) -> None:
         """Adds the services for enrolled children to the node's mutual TLS server."""

@@ -39,13 +39,13 @@ def later(land: FakeFederation, contents: Contents, **changed: object) -> bytes:
 
 def test_an_older_registry_changes_nothing(land: FakeFederation) -> None:
     file, old = land.registry_file("731"), land.authority.registry_raw
-    land.authority.revoke(land.name("26374"), land.now)
+    land.authority.revoke(land.name("26374"), land.now + timedelta(hours=2))
     assert file.offer(land.authority.registry_raw)
-    assert not file.offer(old)
+    assert refused(file.offer, old) == "OLD_REGISTRY"
     assert file.current.centre(land.name("26374")).state == "revoked"
     # Nor after a restart: what was seen last lies in the keys' folder and not in the database.
     again = RegistryFile(land.home("731") / "keys" / "registry.signed", land.root_pem, lambda: land.now)
-    assert not again.offer(old)
+    assert refused(again.offer, old) == "OLD_REGISTRY"
     assert again.current.version == file.current.version
 
 
