@@ -11,7 +11,7 @@ from ui.screens.accounts import moment
 from ui.widgets.plain import plain
 
 _WITH_REASON = frozenset({"return", "unlock"})
-_NOTICE = "figure_notice"
+_NOTICE, _PENDING = "figure_notice", "figure_step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,14 @@ def _approvals(datasets: list[Json]) -> None:
         st.subheader(t("Duyệt số liệu của kỳ"), anchor=False)
         for one in datasets:
             _dataset(one)
+    pending: Step | None = st.session_state.get(_PENDING)
+    if pending is not None and pending.dataset["period"] == datasets[0]["period"]:
+        title = f"{_coded('figuredo', pending.act)}: {plain(_title(pending.dataset))}"
+        st.dialog(title, on_dismiss=_forget)(_ask)(pending)
+
+
+def _forget() -> None:
+    st.session_state.pop(_PENDING, None)
 
 
 def _dataset(one: Json) -> None:
@@ -62,7 +70,7 @@ def _dataset(one: Json) -> None:
         st.markdown(f"**{plain(_title(one))}** · {plain(_step_words(one))}")
         for act in one.get("actions") or []:
             if st.button(_coded("figuredo", act), key=f"figure-{act}-{name}"):
-                st.dialog(f"{_coded('figuredo', act)}: {plain(_title(one))}")(_ask)(Step(one, act))
+                st.session_state[_PENDING] = Step(one, act)
     lines = [_line(step) for step in one.get("steps") or []]
     if lines:
         with st.expander(t("Các bước đã làm ({n})", n=len(lines))):
@@ -126,6 +134,7 @@ def _carry_out(do: Callable[[], object], words: str) -> None:
         st.error(t("Máy chủ không trả lời nên chưa biết việc này đã xong chưa; hãy xem lại rồi làm lại."))
         return
     st.session_state[_NOTICE] = words
+    _forget()
     st.rerun()
 
 

@@ -215,12 +215,14 @@ function putEarlier(page, node, one) {
   setText(node, t("cùng kỳ {period}: {value} ({n}/{all})", { period: name, value: valueText(t, then, one.decimals), n: then.coverage.received, all: then.coverage.expected }));
 }
 
+function signed(text) { return text.replace(">=", "≥").replace("<=", "≤"); }
+
 /** Target and thresholds in words, and on whose authority. */
 function limitsText(t, one) {
   const target = one.target ? t("Mục tiêu {value} {unit}.", { value: numberText(t, one.target, 0), unit: inWords(t, one, "unit") }) : "";
   const limits = one.thresholds;
   if (!limits) return target;
-  const said = t("Đạt khi {green}, không đạt khi {red}; chỉ xếp loại khi ít nhất {n}% trung tâm đã gửi.", { green: limits.green, red: limits.red, n: limits.min_coverage });
+  const said = t("Đạt khi {green}, không đạt khi {red}; chỉ xếp loại khi ít nhất {n}% trung tâm đã gửi.", { green: signed(limits.green), red: signed(limits.red), n: limits.min_coverage });
   const basis = limits.is_official ? t("Ngưỡng theo {basis}.", { basis: limits.basis }) : limits.evidence === "memory" ? t("Ngưỡng theo trí nhớ, phải đối chiếu.") : t("Ngưỡng do dự án đề xuất, không phải quy định.");
   return [target, said, basis].filter(Boolean).join(" ");
 }
