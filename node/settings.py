@@ -141,6 +141,9 @@ class LinkSection(Section):
 
     listen: Address | None = Field(default=None, description="host:port for children, mutual TLS.")
     enrol_listen: Address | None = Field(default=None, description="host:port where new children enrol.")
+    approve_enrolments: bool = Field(
+        default=False, description="Whether a newcomer waits until somebody here has compared its fingerprint."
+    )
     nats: Address | None = Field(
         default=None, description="host:port of this centre's own NATS server, for children that come over NATS."
     )

@@ -66,6 +66,12 @@ def answer_context(sealed_request: bytes) -> bytes:
     return _ANSWER + encoding.sha256(sealed_request)
 
 
+def fingerprint(sealed_request: bytes) -> str:
+    """What both sides of an enrolment show and a person compares: twenty hexadecimal digits in groups of four."""
+    digits = encoding.sha256(_REQUEST + sealed_request).hex()[:20]
+    return " ".join(digits[start : start + 4] for start in range(0, 20, 4))
+
+
 def encode_request(
     token: EnrolToken,
     auth_key: ec.EllipticCurvePrivateKey,

@@ -13,6 +13,8 @@ CALL_LIMIT_S = 20.0
 _STATUS = {
     "TOO_LARGE": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "TOO_OFTEN": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "FULL": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "PENDING": grpc.StatusCode.FAILED_PRECONDITION,
     "UNREACHABLE": grpc.StatusCode.UNAVAILABLE,
     "NO_AUTHORITY": grpc.StatusCode.UNAVAILABLE,
     "BAD_REQUEST": grpc.StatusCode.INVALID_ARGUMENT,

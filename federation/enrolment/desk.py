@@ -14,6 +14,7 @@ import grpc.aio
 from federation.enrolment.channel import CALL_LIMIT_S, REQUEST_LIMIT_BYTES, open_channel, refusal_of, status_of
 from federation.enrolment.pace import Pace
 from federation.enrolment.visit import ask_parent_for_token
+from federation.enrolment.waiting import Newcomer, WaitingRoom
 from federation.v1 import enrolment_pb2, enrolment_pb2_grpc
 from pki import enrol
 from pki.authority import Authority
@@ -58,6 +59,7 @@ class EnrolmentDesk:
         clock: Clock,
         authority: Authority | None = None,
         parent_address: str | None = None,
+        waiting_room: WaitingRoom | None = None,
         burst: int = 20,
         interval_s: float = 3.0,
     ) -> None:
@@ -66,6 +68,7 @@ class EnrolmentDesk:
         self._clock = clock
         self._authority = authority
         self._parent_address = parent_address
+        self.waiting_room = waiting_room
         self._gate = Gate(keystore.root_pem, lambda: registry.current)
         self._by_address = Pace(burst=burst, interval_s=interval_s)
         self._by_child = Pace(burst=4 * burst, interval_s=interval_s / 4)
@@ -179,6 +182,21 @@ class EnrolmentDesk:
             raise PkiError("TOO_OFTEN", "too many attempts from this address; wait a minute")
         return self._keystore.name
 
+    def ask_a_person(self, sealed: bytes, visitor: _Visitor) -> None:
+        """PENDING until somebody here has approved this request, where the settings want that."""
+        if self.waiting_room is not None and len(sealed) <= MAX_SEALED_BYTES:
+            self.waiting_room.pass_or_wait(sealed, visitor.address, self._clock.now())
+
+    def newcomers(self, now: datetime) -> list[Newcomer]:
+        """Who waits for a person; nobody where the settings do not want that."""
+        return self.waiting_room.waiting(now) if self.waiting_room is not None else []
+
+    def decide(self, shown: str, decision: str, by: str, now: datetime) -> Newcomer:
+        """Lets a waiting newcomer go on, or refuses it."""
+        if self.waiting_room is None:
+            raise PkiError("UNKNOWN_REQUEST", "no newcomer waits here: [link] approve_enrolments is off")
+        return self.waiting_room.decide(shown, decision, by, now)
+
     def admit_child(self, visitor: _Visitor) -> str:
         """The registry name of an enrolled child of this node; everybody else is refused."""
         name = self._gate.admit(visitor.chain_pem, self._clock.now()).name
@@ -243,7 +261,9 @@ class _NewcomerWindow(enrolment_pb2_grpc.EnrolmentServicer):
         self, request: enrolment_pb2.SealedRequest, context: _Context
     ) -> enrolment_pb2.SealedAnswer:
         async def answer() -> enrolment_pb2.SealedAnswer:
-            way = self._desk.admit_newcomer(_visitor(context))
+            visitor = _visitor(context)
+            way = self._desk.admit_newcomer(visitor)
+            self._desk.ask_a_person(request.sealed, visitor)
             return await self._desk.hand_on(request.sealed, way)
 
         return await _answered(context, "Submit", answer)

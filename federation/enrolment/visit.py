@@ -11,7 +11,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -25,12 +25,25 @@ from pki.authority import Authority
 from pki.enrol_token import EnrolToken
 from pki.errors import PkiError
 from pki.keystore import Keystore
+from pki.request import fingerprint
+
+AGAIN_S = 4.0
 
 
 async def enrol_at_parent(
-    address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime], *, code: str | None = None
+    address: str,
+    token: EnrolToken,
+    keys: Path,
+    now: Callable[[], datetime],
+    *,
+    code: str | None = None,
+    show: Callable[[str], None] = lambda _fingerprint: None,
+    wait: timedelta = timedelta(0),
 ) -> Keystore:
-    """Enrols at the parent's desk and puts the keys folder in place; PkiError says what went wrong and where."""
+    """Enrols at the parent's desk and puts the keys folder in place; PkiError says what went wrong and where.
+
+    `show` gets the request's fingerprint before it leaves; `wait` is how long to wait for a person there to compare it.
+    """
     if token.parent is None:
         raise PkiError("WRONG_WAY", "this token is for the node with the authority; it enrols from its own folder")
     shown = await asyncio.to_thread(_look, address)
@@ -40,16 +53,33 @@ async def enrol_at_parent(
     profile.check_time(shown, now(), "the parent's certificate")
     attempt = enrol.begin_or_resume(token, offer, now(), keys)
     roots_pem = encoding.pem(encoding.from_der(offer.root, "the root"))
-    async with _desk(address, token.parent, roots_pem) as desk:
-        answer = await desk.Submit(enrolment_pb2.SealedRequest(sealed=attempt.sealed_request), timeout=CALL_LIMIT_S)
+    show(fingerprint(attempt.sealed_request))
+    deadline = now() + wait
+    while True:
+        try:
+            async with _desk(address, token.parent, roots_pem) as desk:
+                sealed = enrolment_pb2.SealedRequest(sealed=attempt.sealed_request)
+                answer = await desk.Submit(sealed, timeout=CALL_LIMIT_S)
+            break
+        except PkiError as error:
+            if error.code != "PENDING" or now() >= deadline:
+                raise
+        await asyncio.sleep(AGAIN_S)
     return enrol.finish(attempt, answer.sealed, keys, now(), code=code)
 
 
 def enrol_from_afar(
-    address: str, token: EnrolToken, keys: Path, now: Callable[[], datetime], *, code: str | None = None
+    address: str,
+    token: EnrolToken,
+    keys: Path,
+    now: Callable[[], datetime],
+    *,
+    code: str | None = None,
+    show: Callable[[str], None] = lambda _fingerprint: None,
+    wait: timedelta = timedelta(0),
 ) -> Keystore:
     """As `enrol_at_parent`, for a command line."""
-    return asyncio.run(enrol_at_parent(address, token, keys, now, code=code))
+    return asyncio.run(enrol_at_parent(address, token, keys, now, code=code, show=show, wait=wait))
 
 
 def enrol_at_home(

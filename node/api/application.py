@@ -10,6 +10,7 @@ from node.api import (
     audit,
     backups,
     docs,
+    enrolments,
     entry,
     figure_acts,
     figures,
@@ -53,6 +54,7 @@ ROUTERS = (
     figures,
     links,
     node_health,
+    enrolments,
     territory,
     docs,
     live,
@@ -65,6 +67,7 @@ LOCAL_ROUTERS = (
     backups.local_router,
     parked.local_router,
     tokens.local_router,
+    enrolments.local_router,
 )
 
 

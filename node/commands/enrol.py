@@ -1,6 +1,7 @@
 """`python -m node enrol`: this computer becomes the centre that its settings name."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,9 @@ def enrol(
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that the parent made; else it is read from standard input.")
     ] = None,
+    wait_min: Annotated[
+        float, typer.Option(help="Minutes to wait for somebody at the parent who compares the fingerprint.")
+    ] = 30.0,
     *,
     replace: Annotated[
         bool, typer.Option("--replace", help="The centre has keys already: put new ones in their place.")
@@ -38,7 +42,7 @@ def enrol(
         token = parse_token(_token_text(token_file))
         prepare_folder(settings.node.folder)
         with FolderLock(settings.node.folder):
-            keystore = _join(settings, token, replace=replace)
+            keystore = _join(settings, token, timedelta(minutes=wait_min), replace=replace)
         typer.echo(f"Enrolled as {keystore.identity['title']} ({keystore.name}). The keys are in {keystore.folder}.")
         typer.echo(f"The token is spent. Start the node with: python -m node serve --config {config}")
 
@@ -52,7 +56,12 @@ def _token_text(token_file: Path | None) -> str:
     return sys.stdin.read(_LONGEST_TOKEN)
 
 
-def _join(settings: Settings, token: EnrolToken, *, replace: bool) -> Keystore:
+def _show(fingerprint: str) -> None:
+    typer.echo(f"Fingerprint of this request: {fingerprint}")
+    typer.echo("If the parent asks for it: somebody there compares it and approves; this command waits.")
+
+
+def _join(settings: Settings, token: EnrolToken, wait: timedelta, *, replace: bool) -> Keystore:
     if Keystore.exists(settings.keys) and not replace:
         raise PkiError("ALREADY_ENROLLED", f"{settings.keys} holds keys already; --replace changes them")
     now, code = SystemClock().now, settings.node.code
@@ -60,4 +69,5 @@ def _join(settings: Settings, token: EnrolToken, *, replace: bool) -> Keystore:
         return enrol_at_home(Authority.load(settings.authority.folder), token, settings.keys, now, code=code)
     if settings.parent is None or settings.parent.enrol_address is None:
         raise PkiError("NO_PARENT", "the settings name no [parent] enrol_address to enrol at")
-    return enrol_from_afar(settings.parent.enrol_address, token, settings.keys, now, code=code)
+    address = settings.parent.enrol_address
+    return enrol_from_afar(address, token, settings.keys, now, code=code, show=_show, wait=wait)

@@ -35,6 +35,7 @@ app.add_typer(registry_app, name="registry")
 app.add_typer(pki_keys.app, name="keys")
 
 ROUTE = "/local/v1/centres"
+NEWCOMERS = "/local/v1/enrolments"
 
 app.command()(pki_root.root)
 app.command()(pki_root.issuing)
@@ -105,6 +106,32 @@ def revoke(
             typer.confirm(f"Refuse the centre {code} from now on?", abort=True)
         gone = _asked(settings, "POST", f"{ROUTE}/{quote(code, safe='')}/revoke") or _revoke(settings, code)
         typer.echo(f"{gone['title']} ({gone['name']}) is revoked.")
+
+
+@app.command()
+def newcomers(config: Config) -> None:
+    """List the newcomers that wait at this node until their fingerprint was compared."""
+    with sentences():
+        known = local.call(Settings.load(config).socket, "GET", NEWCOMERS)
+        if not known["asked"]:
+            typer.echo("Nobody waits: [link] approve_enrolments is off.")
+        for one in known["items"]:
+            typer.echo(f"{one['fingerprint']}  from {one['address']}, since {one['since'][:16]}")
+
+
+@app.command()
+def approve(
+    config: Config,
+    fingerprint: Annotated[str, typer.Argument(help="The fingerprint on the newcomer's own screen.")],
+    *,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse it instead.")] = False,
+) -> None:
+    """Let the newcomer with this fingerprint go on to the authority; ask for it by telephone."""
+    with sentences():
+        body = {"decision": "refused" if refuse else "approved"}
+        route = f"{NEWCOMERS}/{quote(fingerprint, safe='')}"
+        decided = local.call(Settings.load(config).socket, "POST", route, body)
+        typer.echo(f"{decided['fingerprint']} is {decided['decision']}.")
 
 
 @app.command()
