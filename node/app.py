@@ -10,6 +10,7 @@ from pathlib import Path
 from federation.copies_link import CopiesDesk
 from federation.delivery import Delivery
 from federation.enrolment.desk import EnrolmentDesk
+from federation.enrolment.waiting import WaitingRoom
 from federation.storage import TOPIC
 from node import forgetting, freshness, inbound, links, presence, proof, receipts, restoration, timekeeping
 from node.access import FACTOR_KEY, SessionTokens, secret_file, session_secret
@@ -114,6 +115,7 @@ class Node:
             clock=context.clock,
             authority=Authority.load(settings.authority.folder) if settings.authority else None,
             parent_address=settings.parent.address if settings.parent else None,
+            waiting_room=WaitingRoom() if settings.link.approve_enrolments else None,
         )
         self.wants = proof.Wants(context)
         self.copies = CopiesDesk(
