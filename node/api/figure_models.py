@@ -128,7 +128,7 @@ class TileModel(LabelledModel):
     """A figure at a glance; `partial` holds what those said who were heard, and the names of the others."""
 
     value: int | None  # type: ignore[assignment]  # whole numbers, as the screens count them
-    partial: dict[str, Any] | None  # type: ignore[assignment]
+    partial: dict[str, Any] | None  # type: ignore[assignment]  # with the names of those who are missing
     key: str
     title: str
     unit: str
