@@ -43,6 +43,8 @@ class FakeNode:
         self.refuse_sockets = False
         self.live_items = 100
         self.tiles = {}
+        self.centres = {}
+        self.alarms = None
         self.refuse_acts = False
         self._tick_s = tick_s
         self._sockets = set()
@@ -126,9 +128,12 @@ class FakeNode:
         asyncio.run_coroutine_threadsafe(drop(), self._loop).result(10)
 
     def _refresh(self):
-        tiles = node_facts.situation(self.incidents.values())["tiles"]
-        tiles = [{**one, **self.tiles.get(one["key"], {})} for one in tiles]
-        self.situation = {**self.situation, "tiles": tiles, "at": datetime.now(UTC).isoformat()}
+        fresh = node_facts.situation(self.incidents.values())
+        tiles = [{**one, **self.tiles.get(one["key"], {})} for one in fresh["tiles"]]
+        centres = [{**one, **self.centres.get(one["code"], {})} for one in self.situation["centres"]]
+        alarms = fresh["alarms"] if self.alarms is None else self.alarms
+        now = datetime.now(UTC).isoformat()
+        self.situation = {**self.situation, "tiles": tiles, "centres": centres, "alarms": alarms, "at": now}
 
     # -- routes -----------------------------------------------------------------------------------
 
@@ -136,6 +141,7 @@ class FakeNode:
         application = web.Application(middlewares=[self._note], client_max_size=256 * 1024 * 1024)
         add = application.router.add_route
         add("GET", "/", self._entrance)
+        add("GET", "/favicon.ico", self._nothing)
         add("GET", "/healthz", self._health)
         add("GET", "/login", self._login_page)
         add("POST", "/login", self._login)
@@ -182,8 +188,8 @@ class FakeNode:
     async def _entrance(self, request):
         return web.Response(text="<h1>Trang của trung tâm</h1>", content_type="text/html")
 
-    async def _health(self, request):
-        return web.json_response({"status": "ok"})
+    async def _nothing(self, request):
+        return web.Response(status=204)
 
     async def _login_page(self, request):
         where = request.query.get("next", "/dash/").replace('"', "")

@@ -278,8 +278,16 @@ def links(now):
         link(PARENT, "parent", True, 1, waiting=0, in_flight=1),
         link(PHUOC_TAN, "child", True, 2, waiting=0),
         link(TAM_PHUOC, "child", True, 4, waiting=3, in_flight=2),
-        link(TRANG_DAI, "child", False, 1260, waiting=4, parked=1, code="LOST",
-             error=f"the line to {TRANG_DAI['name']} was lost"),
+        link(
+            TRANG_DAI,
+            "child",
+            False,
+            1260,
+            waiting=4,
+            parked=1,
+            code="LOST",
+            error=f"the line to {TRANG_DAI['name']} was lost",
+        ),
     ]
 
 

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
-from tests.fakes.node_api import FakeNode
+from tests.fakes import node_facts
+from tests.fakes.node_api import COOKIE, FakeNode
+from tests.ui.browser import DESKTOP, Watch, browser, served, until_ready
 from ui.screens import acting
 from ui.settings import HOUSE
 
@@ -27,3 +29,48 @@ def node():
     fake = FakeNode().start()
     yield fake
     fake.stop()
+
+
+@pytest.fixture(scope="package")
+def premises():
+    """One fake node, one proxy and one Streamlit for every browser test: they take seconds to start."""
+    node = FakeNode(tick_s=0.5).start()
+    with served(node.url) as (origin, process):
+        until_ready(origin, f"{COOKIE}={node.session()}")
+        yield node, origin, process
+    node.stop()
+
+
+@pytest.fixture(scope="module")
+def stage(premises):
+    """A browser before them; one a module, because the browser's driver and other tests' loops do not go together."""
+    node, origin, process = premises
+    with browser() as opened:
+        yield node, origin, opened, process
+
+
+@pytest.fixture
+def visit(stage):
+    """Open a watched page; afterwards the node is as it was."""
+    node, origin, opened, _ = stage
+    contexts = []
+
+    def opening(size=None, scheme="light", **more):
+        settings = {"locale": "vi-VN", "timezone_id": "UTC", **more}
+        context = opened.new_context(viewport=size or DESKTOP, color_scheme=scheme, **settings)
+        contexts.append(context)
+        return Watch(context, origin)
+
+    yield opening
+    for context in contexts:
+        context.close()
+    node.ticking = True
+    node.refuse_sockets = False
+    node.live_items = 100
+    node.tiles = {}
+    node.centres = {}
+    node.alarms = None
+    node.originals = {}
+    node.incidents = {one["id"]: one for one in node_facts.incidents()}
+    node.acts.clear()
+    node.push()

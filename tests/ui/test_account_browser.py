@@ -1,24 +1,17 @@
 """The administrator's screens and the pages at the door: no serious barrier, no weak contrast, no sideways scroll."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.centre import Centre
-from tests.ui.accessibility import violations
-from tests.ui.test_browser import DESKTOP, PHONE, stage, visit
+from tests.ui.accessibility import strains
+from tests.ui.browser import DESKTOP, PHONE
 
-__all__ = ["stage", "visit"]
-
-CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8")
 OWN = "mua-roi-tren-song-dai"
 
 
 def holds(page):
-    assert violations(page) == []
-    assert page.evaluate(CONTRAST) == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert strains(page) == []
 
 
 @pytest.mark.parametrize("where", ["/dash/accounts?account=dieuhanh", "/dash/records"])

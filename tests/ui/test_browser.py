@@ -9,48 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.fakes import node_facts
-from tests.fakes.node_api import COOKIE, FakeNode
-from tests.ui.browser import Watch, browser, served, until_ready
+from tests.ui.browser import FIRE, FLOOD
 
-FLOOD = "01890000-0000-7000-8000-000000001042"
-FIRE = "01890000-0000-7000-8000-000000001041"
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 ATTACK = '"><img src=x onerror="window.hit=1"><script>window.hit=2</script>{{7*7}}![x](http://evil.example/x.png)'
-
-expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def stage():
-    node = FakeNode(tick_s=0.5).start()
-    with browser() as opened, served(node.url) as (origin, process):
-        until_ready(origin, f"{COOKIE}={node.session()}")
-        yield node, origin, opened, process
-    node.stop()
-
-
-@pytest.fixture
-def visit(stage):
-    """Open a watched page; afterwards the node is as it was."""
-    node, origin, opened, _ = stage
-    contexts = []
-
-    def opening(size=None, scheme="light"):
-        context = opened.new_context(viewport=size or DESKTOP, color_scheme=scheme, locale="vi-VN", timezone_id="UTC")
-        contexts.append(context)
-        return Watch(context, origin)
-
-    yield opening
-    for context in contexts:
-        context.close()
-    node.ticking = True
-    node.refuse_sockets = False
-    node.live_items = 100
-    node.tiles = {}
-    node.incidents = {one["id"]: one for one in node_facts.incidents()}
-    node.acts.clear()
-    node.push()
 
 
 @pytest.fixture
@@ -321,7 +282,7 @@ def test_acting_needs_no_mouse(visit, node):
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Phím tắt")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Trợ giúp")).to_be_visible()
     page.keyboard.press("Escape")
     button = page.get_by_role("button", name="Tiếp nhận", exact=True)
     expect(button).to_be_visible()
@@ -368,28 +329,6 @@ def test_a_centre_on_the_map_filters_the_queue(visit):
     expect(page.locator(".queue li")).to_have_count(6)
     page.get_by_role("button", name="Bảng").click()
     expect(page.locator(".map-box tbody tr").filter(has_text="Trảng Dài")).to_contain_text("Không trả lời")
-    watch.is_clean()
-
-
-@pytest.mark.parametrize("where", ["/dash/", f"/dash/incidents?incident={FLOOD}", "/dash/incidents"])
-def test_a_phone_needs_no_sideways_scrolling(visit, where):
-    watch = visit(PHONE)
-    page = watch.log_in(where=where)
-    expect(page.locator(".tile, .chips, .queue:visible").first).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= PHONE["width"]
-    watch.is_clean()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("where", ["/dash/", f"/dash/incidents?incident={FLOOD}"])
-def test_text_stands_out_from_its_ground(visit, scheme, where):
-    watch = visit(scheme=scheme)
-    page = watch.log_in(where=where)
-    expect(page.locator(".tile, .timeline li").first).to_be_visible()
-    if "incident=" in where:
-        expect(page.get_by_role("button", name="Từ chối")).to_be_visible()
-    weak = page.evaluate(Path(__file__).with_name("contrast.js").read_text("utf-8"))
-    assert weak == []
     watch.is_clean()
 
 

@@ -4,9 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.ui.test_browser import DESKTOP, PHONE, stage, visit
-
-__all__ = ["stage", "visit"]
+from tests.ui.browser import DESKTOP, PHONE
 
 
 def figure(page, name):

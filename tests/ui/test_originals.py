@@ -6,9 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.fakes.node_api import COOKIE, FakeNode
-from tests.ui.browser import Watch, browser, served, until_ready
-from tests.ui.test_browser import DESKTOP, FLOOD
+from tests.ui.browser import FLOOD
 
 DIGEST = "ab" * 32
 FACTS = {
@@ -33,42 +31,28 @@ def photograph():
     return out.getvalue()
 
 
-@pytest.fixture(scope="module")
-def stage():
-    node = FakeNode(tick_s=60).start()
-    with browser() as opened, served(node.url) as (origin, _):
-        until_ready(origin, f"{COOKIE}={node.session()}")
-        yield node, origin, opened
-    node.stop()
-
-
 @pytest.fixture
-def visit(stage):
-    node, origin, opened = stage
+def opened(visit, stage):
+    """The incident's page, whose original lies below."""
+    node = stage[0]
     node.originals = {FLOOD: [dict(FACTS)]}
     node.original = (photograph(), "image/jpeg")
-    node.acts.clear()
-    contexts = []
 
-    def opening(size=None, scheme="light"):
-        context = opened.new_context(viewport=size or DESKTOP, color_scheme=scheme, locale="vi-VN", timezone_id="UTC")
-        contexts.append(context)
-        watch = Watch(context, origin)
+    def opening():
+        watch = visit()
         watch.log_in(where=f"/dash/incidents?incident={FLOOD}")
         return watch
 
-    yield opening
-    for context in contexts:
-        context.close()
+    return opening
 
 
 def put(node, **facts):
     node.originals = {FLOOD: [FACTS | facts]}
 
 
-def test_an_original_is_asked_for_with_a_reason_seen_to_come_and_shown(visit, stage):
+def test_an_original_is_asked_for_with_a_reason_seen_to_come_and_shown(opened, stage):
     node = stage[0]
-    watch = visit()
+    watch = opened()
     page = watch.page
     part = page.locator(".st-key-originals")
     expect(part).to_contain_text("Ảnh gốc (2,4 MB) đang ở Phường Tam Phước")
@@ -89,10 +73,10 @@ def test_an_original_is_asked_for_with_a_reason_seen_to_come_and_shown(visit, st
     watch.is_clean()
 
 
-def test_it_can_be_cancelled_and_a_refusal_says_which_rule(visit, stage):
+def test_it_can_be_cancelled_and_a_refusal_says_which_rule(opened, stage):
     node = stage[0]
     put(node, state="coming", percent=10)
-    watch = visit()
+    watch = opened()
     part = watch.page.locator(".st-key-originals")
     part.get_by_role("button", name="Hủy tải ảnh gốc").click()
     expect(part).to_contain_text("Ảnh gốc (2,4 MB) đang ở Phường Tam Phước")
@@ -102,11 +86,11 @@ def test_it_can_be_cancelled_and_a_refusal_says_which_rule(visit, stage):
     watch.is_clean()
 
 
-def test_what_is_no_picture_is_never_shown(visit, stage):
+def test_what_is_no_picture_is_never_shown(opened, stage):
     node = stage[0]
     put(node, state="here")
     node.original = (b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.hit=1'/>", "application/octet-stream")
-    watch = visit()
+    watch = opened()
     part = watch.page.locator(".st-key-originals")
     expect(part).to_contain_text("không phải ảnh như đã khai")
     expect(part.locator("img")).to_have_count(0)

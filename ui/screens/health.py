@@ -91,7 +91,7 @@ def _link(one: Json) -> Json:
     t = session.words()
     states = {
         "connected": _mark("green", "●", t("Đã kết nối")),
-        "lost": _mark("red", "■", t("Mất kết nối")),
+        "lost": _mark("red", "■", t("Mất kết nối")) + _fault(one),
         "unknown": _mark("gray", "○", t("Chưa rõ")),
     }
     waiting = sum(int(count) for count in (one["waiting"] or {}).values())
@@ -102,7 +102,6 @@ def _link(one: Json) -> Json:
         t("Chờ gửi"): waiting,
         t("Đang gửi"): one["in_flight"],
         t("Tạm giữ"): one["parked"],
-        t("Lỗi gần nhất"): _fault(one),
     }
 
 
@@ -110,9 +109,9 @@ def _fault(one: Json) -> str:
     """Why a line failed last, in words; an unknown fault is still a fault."""
     t = session.words()
     if not one["last_error"]:
-        return "–"
+        return ""
     code = f"link:{one.get('error_code')}"
-    return t(code) if t(code) != code else t("link:OTHER")
+    return f": {t(code) if t(code) != code else t('link:OTHER')}"
 
 
 def _centre(one: Json) -> Json:

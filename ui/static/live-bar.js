@@ -66,12 +66,22 @@ export function makeBar(page) {
   return { root, on, update: () => { update(); beat(); }, close: () => { sight.disconnect(); help.close(); unwatch(); } };
 }
 
-/** What the keyboard can do, on "?" and on a button for whoever does not know that yet. */
+/** What the keyboard can do and what the words mean, on "?" and on a button for whoever does not know that yet. */
 function makeHelp(t) {
   const keys = [["?", t("Mở trợ giúp này")], ["Tab", t("Đi tới phần tiếp theo")], ["↑ ↓", t("Đi trong danh sách sự cố")], ["Enter", t("Mở sự cố, bấm nút")], ["Alt ←", t("Trở lại màn hình trước")], ["Esc", t("Đóng hộp thoại")]];
+  const meanings = [
+    [t("Chưa rõ"), t("Chưa nghe được gì nên không nói là tốt hay hỏng; không phải là số 0.")],
+    [t("Số liệu cũ"), t("Quá lâu chưa có số mới; số đang hiện là số cuối cùng nhận được.")],
+    [t("{n}/{all} trung tâm có số liệu", { n: 2, all: 3 }), t("Còn nơi chưa gửi, nên tổng chỉ là “ít nhất”.")],
+    [t("Chờ gửi"), t("Đã lưu an toàn ở đây, sẽ tự gửi khi đường truyền thông.")],
+    [t("Tạm giữ"), t("Đã tới nhưng chưa áp dụng được; không mất, quản trị xử lý.")],
+    [t("Chữ ký hợp lệ"), t("Trung tâm này đã tự kiểm chữ ký của nơi mở sự cố.")],
+  ];
+  const list = (pairs) => h("dl", {}, ...pairs.map(([term, words]) => h("div", {}, h("dt", {}, term), h("dd", {}, words))));
   const shut = h("button", { type: "button", onclick: () => dialog.close() }, t("Đóng hộp thoại"));
-  const dialog = h("dialog", { class: "help", "aria-label": t("Phím tắt") }, h("h2", {}, t("Phím tắt")),
-    h("dl", {}, ...keys.map(([key, words]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, words)))), shut);
+  const dialog = h("dialog", { class: "help", "aria-label": t("Trợ giúp") },
+    h("h2", {}, t("Phím tắt")), list(keys.map(([key, words]) => [h("kbd", {}, key), words])),
+    h("h2", {}, t("Nghĩa của các từ")), list(meanings), shut);
   const open = () => { if (!dialog.open) dialog.showModal(); };
   const press = (event) => {
     const at = event.composedPath()[0];
@@ -80,7 +90,7 @@ function makeHelp(t) {
     open();
   };
   addEventListener("keydown", press);
-  const button = h("button", { type: "button", class: "plain", "aria-label": t("Phím tắt"), onclick: open }, "?");
+  const button = h("button", { type: "button", class: "plain", "aria-label": t("Trợ giúp"), title: t("Trợ giúp"), onclick: open }, "?");
   return { button, dialog, close: () => removeEventListener("keydown", press) };
 }
 

@@ -103,7 +103,7 @@ function makeAlarms(page) {
     }
     setText(find(".advice"), t.code("advice", code, "", values));
     find(".raw").hidden = !one.detail || Boolean(one.incident);
-    setText(find(".raw code"), `${one.code}: ${one.detail}`);
+    setText(find(".raw code"), find(".raw").hidden ? "" : `${one.code}: ${one.detail}`);
   }
 
   function draw() {
