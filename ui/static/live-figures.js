@@ -112,7 +112,7 @@ function makeFigureList(page) {
   const create = () => h("li", {}, moving(h("a", { class: "fig-row" },
     h("span", { class: "name" }, h("strong"), h("span", { class: "official", hidden: true }, t("Chính thức")), h("span", { class: "badges" })),
     h("span", { class: "figure" }, h("span", { class: "value" }), h("span", { class: "unit" }), h("span", { class: "earlier", hidden: true })),
-    h("span", { class: "states" }, h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "word" })), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" }))),
+    h("span", { class: "states" }, h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "said" })), h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" }))),
     h("span", { class: "coverage" }), h("span", { class: "revision" }), h("span", { class: "age" }))));
 
   function update(row, one) {
@@ -242,7 +242,7 @@ function makeFigureDetail(page) {
   const basis = h("p", { class: "basis" });
   const big = h("div", { class: "big figure" }, h("span", { class: "value" }), h("span", { class: "unit" }));
   const state = h("span", { class: "state" }, shape("unknown"), h("span", { class: "word" }));
-  const lamp = h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "word" }));
+  const lamp = h("span", { class: "light", hidden: true }, shape("unknown"), h("span", { class: "said" }));
   const earlier = h("p", { class: "earlier", hidden: true });
   const limits = h("p", { class: "basis limits" });
   const series = h("ol", { class: "series" });
