@@ -39,6 +39,7 @@ def _as_json(verdict: Verdict) -> str:
             "records": count.records,
             "enclosed": count.enclosed,
             "figures": count.figures,
+            "totals": count.totals,
         }
         for name, count in sorted(verdict.centres.items())
     }
@@ -71,7 +72,8 @@ def _as_text(verdict: Verdict) -> str:
     lines = [f"exported by {verdict.title(verdict.exporter)} at {verdict.exported_at}"] if verdict.exporter else []
     lines += [
         f"{verdict.title(name)}: {count.frames} frames with {count.records} records in {count.streams} streams, "
-        f"{count.enclosed} records enclosed by others, {count.figures} states of figures"
+        f"{count.enclosed} records enclosed by others, {count.figures} states of figures, "
+        f"{count.totals} of them totals held against their parts"
         for name, count in sorted(verdict.centres.items())
     ]
     lines += [

@@ -1,6 +1,6 @@
 """States of figures in proved records: which revision of what a bundle proves, and whether each follows the one before.
 
-That a state is in a proved record shows who said it and when. That the parts of a total add up to it is not checked.
+That a state is in a proved record shows who said it and when. `sums` adds the parts of a total up again.
 """
 
 import hashlib
@@ -29,6 +29,16 @@ class State:
     is_total: bool
     digest: bytes
     supersedes: bytes
+    kind: str = ""
+    definition: bytes = b""
+    raw: bytes = b""
+    parts_root: bytes = b""
+    parts: tuple[tuple[str, int, bytes], ...] = ()
+
+    @property
+    def meaning(self) -> tuple[str, int, bytes, str, str]:
+        """What a total and its parts have in common."""
+        return self.indicator, self.version, self.definition, self.period, self.kind
 
     @property
     def subject(self) -> tuple[str, str, int, str, str, bool]:
@@ -43,6 +53,7 @@ def states_in(centre: str, kind: str, payload: bytes) -> list[State]:
 
 def _state(centre: str, raw: bytes) -> State:
     message = wire.read(raw)
+    fold = wire.read(message.string(12))
     found = State(
         centre=centre,
         indicator=message.text(1),
@@ -54,10 +65,22 @@ def _state(centre: str, raw: bytes) -> State:
         is_total=bool(message.strings(12)),
         digest=hashlib.sha256(_DOMAIN + raw).digest(),
         supersedes=message.string(10),
+        kind=message.text(8),
+        definition=message.string(3),
+        raw=raw,
+        parts_root=fold.string(6),
+        parts=tuple(_part(content) for content in fold.strings(7)),
     )
     if found.revision < 1 or len(found.supersedes) != (HASH_BYTES if found.revision > 1 else 0):
         raise Damaged("FIGURE", f"a state of {found.indicator} names no revision, or not what it takes the place of")
     return found
+
+
+def _part(content: bytes) -> tuple[str, int, bytes]:
+    message = wire.read(content)
+    if len(message.string(3)) != HASH_BYTES or message.number(2) >= 1 << 32:
+        raise Damaged("FIGURE", "a total that does not name its parts")
+    return message.text(1), message.number(2), message.string(3)
 
 
 def unchained(states: Iterable[State]) -> Iterator[State]:

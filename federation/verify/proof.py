@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from . import bundle, chains, figures, manifest
+from . import bundle, chains, figures, manifest, sums
 from .certificates import SignKey, Trust
 from .enclosures import enclosed_in
 from .floors import FLOORS, Floor, beginning_of, check_floor, open_floor
@@ -92,6 +92,11 @@ class _Prover:
         for one in figures.unchained(states):
             reason = f"revision {one.revision} of {one.indicator} for {one.period} does not follow the one before"
             self._verdict.blame(one.centre, one.period, Damaged("FIGURE", reason))
+        cut = frozenset(beginning.origin for beginning in self._verdict.beginnings)
+        for finding in sums.check(states, cut):
+            self._verdict.blame(finding.centre, finding.where, finding.error)
+        for one in states:
+            self._verdict.count(one.centre).totals += bool(one.parts)
 
     def _open_floors(self) -> dict[str, Floor]:
         """The receipts for beginnings that were given up, by stream; one that does not hold excuses nothing."""

@@ -51,6 +51,7 @@ class CentreCount:
     records: int = 0
     enclosed: int = 0
     figures: int = 0
+    totals: int = 0  # of these, those that name their parts and were added up again
     streams: int = 0
 
 

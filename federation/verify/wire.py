@@ -62,6 +62,15 @@ def read(raw: bytes) -> Message:
     return Message(fields)
 
 
+def packed(raw: bytes) -> list[int]:
+    """Numbers that stand one after the other, as the library writes a repeated number."""
+    found, at = [], 0
+    while at < len(raw):
+        value, at = _varint(raw, at)
+        found.append(value)
+    return found
+
+
 def signed(number: int) -> int:
     """An int64 from its 64 bits on the wire."""
     return number - (1 << 64) if number >> 63 else number

@@ -102,7 +102,9 @@ class Gathered:
     @property
     def fold(self) -> Fold:
         """What a signed total says of its making."""
-        return Fold(self.coverage, self.root)
+        used = ((part.centre, part.stated) for part in self.parts if part.stated is not None)
+        parts = sorted((name, one.statement.revision, one.hash) for name, one in used)
+        return Fold(self.coverage, self.root, tuple(parts))
 
 
 def due_at(definition: Definition, period: Period) -> datetime:

@@ -27,7 +27,7 @@ _AREA = re.compile(r"[0-9]{1,16}")
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,40}")
 _REASON = re.compile(r"[a-z_]{0,40}")
 LONGEST_TEXT = 1000
-_MOST_DIMENSIONS, _LARGEST_COUNT, _MOST_MARKS = 8, 1_000_000, 10
+_MOST_DIMENSIONS, _LARGEST_COUNT, _MOST_MARKS, _MOST_PARTS = 8, 1_000_000, 10, 5000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
@@ -38,6 +38,7 @@ class Fold:
 
     coverage: Coverage
     parts_root: bytes
+    parts: tuple[tuple[str, int, bytes], ...] = field(default=(), compare=False)  # what the root is made of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,10 @@ def encode_state(statement: Statement) -> bytes:
                 late=cover.late,
                 silent=cover.silent,
                 parts_root=statement.fold.parts_root,
+                parts=[
+                    figure_pb2.FigurePart(centre=name, revision=revision, state_hash=hash_)
+                    for name, revision, hash_ in statement.fold.parts
+                ],
             )
         )
     if statement.entry is not None:
@@ -244,7 +249,11 @@ def _fold(message: figure_pb2.FigureFold) -> Fold:
         late=message.late,
         silent=message.silent,
     )
-    return Fold(coverage, message.parts_root)
+    parts = tuple((part.centre, part.revision, part.state_hash) for part in message.parts)
+    _need(len(parts) <= _MOST_PARTS and list(parts) == sorted(set(parts)), "the parts, or their order")
+    _need(all(name and len(hash_) == HASH_BYTES for name, _, hash_ in parts), "a part")
+    _need(not parts or parts_root(parts) == message.parts_root, "parts that do not give the root")
+    return Fold(coverage, message.parts_root, parts)
 
 
 def _entry(message: figure_pb2.FigureEntry) -> Entry:

@@ -182,6 +182,7 @@ class FigureFold(_message.Message):
     LATE_FIELD_NUMBER: _builtins.int
     SILENT_FIELD_NUMBER: _builtins.int
     PARTS_ROOT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     expected: _builtins.int
     received: _builtins.int
     approved: _builtins.int
@@ -189,6 +190,10 @@ class FigureFold(_message.Message):
     silent: _builtins.int
     parts_root: _builtins.bytes
     """RFC 6962 over one leaf for each state used: centre, revision and the state's hash."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FigurePart]:
+        """The leaves themselves, in their order, so that whoever holds the states can add them up again."""
+
     def __init__(
         self,
         *,
@@ -198,14 +203,43 @@ class FigureFold(_message.Message):
         late: _builtins.int = ...,
         silent: _builtins.int = ...,
         parts_root: _builtins.bytes = ...,
+        parts: _abc.Iterable[Global___FigurePart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "expected", b"expected", "late", b"late", "parts_root", b"parts_root", "received", b"received", "silent", b"silent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "expected", b"expected", "late", b"late", "parts", b"parts", "parts_root", b"parts_root", "received", b"received", "silent", b"silent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FigureFold: _TypeAlias = FigureFold  # noqa: Y015
+
+@_typing.final
+class FigurePart(_message.Message):
+    """One state that a fold was made of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CENTRE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    STATE_HASH_FIELD_NUMBER: _builtins.int
+    centre: _builtins.str
+    """Registry name of the centre that signed it."""
+    revision: _builtins.int
+    state_hash: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        centre: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        state_hash: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["centre", b"centre", "revision", b"revision", "state_hash", b"state_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FigurePart: _TypeAlias = FigurePart  # noqa: Y015
 
 @_typing.final
 class FigureEntry(_message.Message):

@@ -92,6 +92,8 @@ class IncidentContent(_message.Message):
     OPENED_AT_US_FIELD_NUMBER: _builtins.int
     THUMBNAIL_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
+    SEALED_PICTURE_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     number: _builtins.str
     kind: _builtins.str
@@ -106,6 +108,12 @@ class IncidentContent(_message.Message):
     opened_at_us: _builtins.int
     thumbnail: _builtins.bytes
     """JPEG of at most 64 KiB, without metadata."""
+    sealed: _builtins.bytes
+    """IncidentWords, enciphered: twelve bytes of nonce, then AES-256-GCM bound to the incident's id and the word "content".
+    Title, description and place are then empty.
+    """
+    sealed_picture: _builtins.bytes
+    """The thumbnail, enciphered under another key and bound to "picture"."""
     @_builtins.property
     def place(self) -> Global___IncidentPlace: ...
     @_builtins.property
@@ -129,14 +137,72 @@ class IncidentContent(_message.Message):
         opened_at_us: _builtins.int = ...,
         thumbnail: _builtins.bytes = ...,
         attachments: _abc.Iterable[Global___IncidentAttachment] | None = ...,
+        sealed: _builtins.bytes = ...,
+        sealed_picture: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "attachments", b"attachments", "category", b"category", "description", b"description", "kind", b"kind", "kind_title", b"kind_title", "number", b"number", "opened_at_us", b"opened_at_us", "origin", b"origin", "place", b"place", "rises_from", b"rises_from", "severity", b"severity", "thumbnail", b"thumbnail", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_code", b"area_code", "attachments", b"attachments", "category", b"category", "description", b"description", "kind", b"kind", "kind_title", b"kind_title", "number", b"number", "opened_at_us", b"opened_at_us", "origin", b"origin", "place", b"place", "rises_from", b"rises_from", "sealed", b"sealed", "sealed_picture", b"sealed_picture", "severity", b"severity", "thumbnail", b"thumbnail", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IncidentContent: _TypeAlias = IncidentContent  # noqa: Y015
+
+@_typing.final
+class IncidentWords(_message.Message):
+    """What an incident says of people, as it is before it is enciphered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    description: _builtins.str
+    @_builtins.property
+    def place(self) -> Global___IncidentPlace: ...
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        place: Global___IncidentPlace | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "place", b"place", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncidentWords: _TypeAlias = IncidentWords  # noqa: Y015
+
+@_typing.final
+class IncidentKeys(_message.Message):
+    """What goes beside a frame about an incident, under no signature, and is deleted when the incident is erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    PICTURE_FIELD_NUMBER: _builtins.int
+    incident_id: _builtins.bytes
+    words: _builtins.bytes
+    """32 bytes each; empty where it is not known, or erased."""
+    picture: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        incident_id: _builtins.bytes = ...,
+        words: _builtins.bytes = ...,
+        picture: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["incident_id", b"incident_id", "picture", b"picture", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IncidentKeys: _TypeAlias = IncidentKeys  # noqa: Y015
 
 @_typing.final
 class IncidentAttachment(_message.Message):
@@ -209,6 +275,7 @@ class IncidentStep(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     RESUMES_FIELD_NUMBER: _builtins.int
+    SEALED_NOTE_FIELD_NUMBER: _builtins.int
     act: _builtins.str
     status: _builtins.str
     note: _builtins.str
@@ -219,6 +286,8 @@ class IncidentStep(_message.Message):
     category: _builtins.str
     resumes: _builtins.str
     """The status to return to if an offer comes to nothing."""
+    sealed_note: _builtins.bytes
+    """The opener's note, enciphered as its words are and bound to "note " and the act; `note` is then empty."""
     def __init__(
         self,
         *,
@@ -230,10 +299,11 @@ class IncidentStep(_message.Message):
         severity: _builtins.int = ...,
         category: _builtins.str = ...,
         resumes: _builtins.str = ...,
+        sealed_note: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "actor", b"actor", "at_us", b"at_us", "category", b"category", "note", b"note", "resumes", b"resumes", "severity", b"severity", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "actor", b"actor", "at_us", b"at_us", "category", b"category", "note", b"note", "resumes", b"resumes", "sealed_note", b"sealed_note", "severity", b"severity", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
