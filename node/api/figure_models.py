@@ -121,6 +121,7 @@ class FigureDetail(ListedModel):
     revisions: list[RevisionModel]
     totals: list[RevisionModel]
     unread: list[dict[str, Any]]
+    proof: dict[str, Any] | None
     entry: dict[str, Any] | None
 
 

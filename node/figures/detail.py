@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
+from federation.merkle import merkle_proof
 from node.figures.book import Book
 from node.figures.definition import Definition
 from node.figures.disclosure import is_small
@@ -12,7 +13,7 @@ from node.figures.gathering import Gathered, Part, Place, is_within
 from node.figures.noting import Note, notes_on
 from node.figures.proving import Verdict, prove
 from node.figures.quality import Rule
-from node.figures.rows import Stated
+from node.figures.rows import Stated, newest
 from node.figures.state import total_of
 from node.figures.view import (
     LATE,
@@ -26,7 +27,7 @@ from node.figures.view import (
     states_of,
     unread_view,
 )
-from node.figures.wire import Entry
+from node.figures.wire import Entry, part_leaf
 from node.incident.view import centre_title
 
 _VERDICTS = {
@@ -55,6 +56,7 @@ def detail(session: Session, book: Book, definition: Definition) -> Json:
         ],
         "series": [_moment(book, one) for one in book.series(definition)],
         "revisions": [revision_view(session, book, definition, one) for one in own_revisions(book, found)],
+        "proof": _proof(book, newest(own_revisions(book, found))),
         "totals": [
             _claim(session, book, definition, entry.name)
             for entry in registry.centres
@@ -183,6 +185,30 @@ def _entry(entry: Entry | None) -> Json | None:
         "evidence_sha256": entry.evidence_sha256.hex(),
         "note": entry.note,
         "marks": [Rule(one).label if one in tuple(Rule) else one for one in entry.marks],
+    }
+
+
+def _proof(book: Book, stated: Stated | None) -> Json | None:
+    """The audit path of each state that a signed total was made of; null where nothing was added up."""
+    fold = stated.statement.fold if stated is not None else None
+    if stated is None or fold is None or not fold.parts:
+        return None
+    leaves = [part_leaf(*part) for part in fold.parts]
+    return {
+        "total": stated.hash.hex(),
+        "root": fold.parts_root.hex(),
+        "count": len(leaves),
+        "parts": [
+            {
+                "centre": centre,
+                "title": centre_title(book.place.registry, centre),
+                "state_revision": revision,
+                "hash": hash_.hex(),
+                "index": index,
+                "path": [one.hex() for one in merkle_proof(leaves, index)],
+            }
+            for index, (centre, revision, hash_) in enumerate(fold.parts)
+        ],
     }
 
 

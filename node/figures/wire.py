@@ -78,9 +78,12 @@ def state_hash(raw: bytes) -> bytes:
 
 def parts_root(parts: Iterable[tuple[str, int, bytes]]) -> bytes:
     """The root over the states that were used, each named by centre, revision and hash, in the order of names."""
-    return merkle_root(
-        [name.encode() + b"\x00" + revision.to_bytes(4, "big") + hash_ for name, revision, hash_ in sorted(parts)]
-    )
+    return merkle_root([part_leaf(*part) for part in sorted(parts)])
+
+
+def part_leaf(centre: str, revision: int, hash_: bytes) -> bytes:
+    """What stands for one state that was used."""
+    return centre.encode() + b"\x00" + revision.to_bytes(4, "big") + hash_
 
 
 # writing -------------------------------------------------------------------------------------------------------------

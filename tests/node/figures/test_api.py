@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from federation.merkle import root_from_proof
 from node.api import figure_acts, figure_models, problem, situation
 from node.api import figures as routes
 from node.figures.export import safe
 from node.figures.period import Grain, Period
+from node.figures.wire import part_leaf
 from node.role import PERMISSIONS, Principal, Role
 from tests.node.figures.conftest import Figures
 
@@ -102,6 +104,12 @@ def test_a_silent_commune_is_three_of_four_and_unknown(figures, monkeypatch):
     assert (first["coverage"]["received"], second["coverage"]["received"]) == (3, 4)
     assert (first["verified"], second["verified"]) == (True, True)
     assert second["supersedes"] == first["hash"]
+    proof = detail["proof"]
+    assert (proof["total"], proof["count"]) == (second["hash"], 4)
+    for part in proof["parts"]:
+        leaf = part_leaf(part["centre"], part["state_revision"], bytes.fromhex(part["hash"]))
+        path = [bytes.fromhex(one) for one in part["path"]]
+        assert root_from_proof(leaf, part["index"], proof["count"], path).hex() == proof["root"]
     late = next(one for one in detail["centres"] if one["code"] == "26179")
     assert (late["state"], late["revisions"][0]["verified"]) == ("late", True)
 
