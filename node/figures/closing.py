@@ -137,9 +137,19 @@ def _further(said: Statement, before: Iterable[Stated]) -> Statement | None:
     if is_same:
         return None
     status = known.status if said.fold is None else said.status
-    has_same_parts = said.fold is not None and known.fold is not None and said.fold.parts_root == known.fold.parts_root
-    reason = APPROVAL if has_same_parts and known.cells == said.cells else LATE_DATA
+    is_approval = _is_approval(known, said)
+    if is_approval and said.fold is not None and 0 < said.fold.coverage.approved < said.fold.coverage.received:
+        return None  # each child's approval is its own word already; a total says it once all have spoken, or none
+    reason = APPROVAL if is_approval else LATE_DATA
     return replace(said, revision=known.revision + 1, supersedes=last.hash, reason=reason, status=status)
+
+
+def _is_approval(known: Statement, said: Statement) -> bool:
+    """Whether nothing changed but who has approved."""
+    if said.fold is None or known.fold is None or known.cells != said.cells:
+        return False
+    before, now = known.fold.coverage, said.fold.coverage
+    return known.fold.parts_root == said.fold.parts_root and replace(before, approved=now.approved) == now
 
 
 # the centres below ---------------------------------------------------------------------------------------------------

@@ -262,3 +262,17 @@ def test_nobody_approves_for_another_area(day):
     with pytest.raises(Unacceptable, match="not its area"):
         hearing.hear_approval(None, inbound, post.registry.current, now=day.clock.now())
     assert approval_hash(raw) != made.hash
+
+
+def test_a_total_says_anew_who_approved_once_all_have_and_not_with_each(day):
+    def revisions():
+        day.carry()
+        day.total("731")
+        return max(one.statement.revision for one in day.totals("731"))
+
+    both(day, "26374")
+    assert revisions() == 1
+    both(day, "26377")
+    assert revisions() == 2
+    step(day, "26374", "unlock", BINH, reason="phát hiện sai")
+    assert revisions() == 2
