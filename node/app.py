@@ -27,6 +27,7 @@ from node.figures.feeding import figures_round
 from node.folder import FolderLock, prepare_folder
 from node.health import Instruments
 from node.histories import owners
+from node.incident.sealing import IncidentKeys
 from node.intake.counter import counter_application
 from node.job import Job, JobRunner, Round, on_writer
 from node.metrics import registry_of
@@ -104,6 +105,7 @@ class Node:
             registry=registry,
             handlers=inbound.handlers(context),
             own_handlers=inbound.own_handlers(context),
+            companion=IncidentKeys(),
             on_settled=partial(inbound.decide_what_waited, context),
             clock=context.clock,
             random=context.random,

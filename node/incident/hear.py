@@ -11,8 +11,9 @@ from node.incident import custody as custody_rules
 from node.incident import rows, tell, wire, wish
 from node.incident.attachment import attach
 from node.incident.custody import Answer, CustodyError
-from node.incident.erase import clear, is_erasure
+from node.incident.erase import clear, confirm, is_erasure
 from node.incident.pages import Ear, Page, event_of, leave_heard, proof_of, proves_offer, says_nothing_new, unfold
+from node.incident.sealing import opened, read_late
 from node.incident.value import Custody, CustodyState, Event, Incident, Status
 from node.incident.view import centre_title
 from node.incident.wire import News
@@ -25,7 +26,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
         return
     is_from_below = _is_from_below(inbound, ear)
     news = wire.decode(inbound.payload)
-    pages = unfold(inbound, news, ear, is_from_below=is_from_below)
+    pages = _readable(session, unfold(inbound, news, ear, is_from_below=is_from_below))
     incident = rows.find(session, news.incident_id)
     if incident is not None and _is_told(session, pages):
         rows.add_proof(session, incident.id, proof_of(pages[-1], ear))
@@ -47,6 +48,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
     incident = _decide_at_once(session, incident, inbound, news, ear)
     incident = wish.note_heard(session, incident, fresh, ear)
+    incident = confirm(session, read_late(session, incident), fresh, ear)
     leave_heard(session, incident, inbound, fresh, ear)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
 
@@ -64,7 +66,7 @@ def _hear_past_parent(session: Session, inbound: Inbound, ear: Ear) -> None:
     incident = rows.find(session, news.incident_id)
     if incident is not None and incident.source != _step(inbound.origin, ear):
         raise Unacceptable("ORIGIN_MISMATCH", f"incident {incident.number} came another way than from {inbound.origin}")
-    for page in unfold(inbound, news, ear, is_from_below=True):
+    for page in _readable(session, unfold(inbound, news, ear, is_from_below=True)):
         incident = _apply(session, incident, page, ear, is_from_below=True)
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")
@@ -75,6 +77,11 @@ def _hear_past_parent(session: Session, inbound: Inbound, ear: Ear) -> None:
     leave_heard(session, incident, inbound, [event], ear)
     incident = tell.pass_on_up(session, ear.centre, incident, inbound, ear.now)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
+
+
+def _readable(session: Session, pages: list[Page]) -> list[Page]:
+    """The pages in words, as far as their keys have come."""
+    return [replace(page, news=opened(session, page.news)) for page in pages]
 
 
 def _step(origin: str, ear: Ear) -> str:

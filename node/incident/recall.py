@@ -16,13 +16,14 @@ from node.incident.attachment import attach
 from node.incident.custody import Answer
 from node.incident.erase import clear, is_erasure
 from node.incident.pages import Ear
+from node.incident.sealing import opened
 from node.incident.value import Custody, CustodyState, Event, Incident, Status
 from node.incident.wire import Claim, News, Step
 
 
 def recall(session: Session, record: Inbound, ear: Ear) -> None:
     """Apply one of this centre's own records that was lost here; raises Unacceptable, and then nothing has happened."""
-    news = wire.decode(record.payload)
+    news = opened(session, wire.decode(record.payload))
     incident = rows.find(session, news.incident_id) or _open_again(session, news, ear)
     if incident is None:
         raise Unacceptable("UNKNOWN_INCIDENT", f"nothing is known of incident {news.incident_id}")

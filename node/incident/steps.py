@@ -187,6 +187,8 @@ ACT_TITLES: Mapping[str, str] = {action.name: action.title for action in _ACTION
     "bypass": "Nhận qua đường vòng",
     "erase": "Xóa nội dung",
     "erase_pictures": "Xóa ảnh",
+    "erased": "Đã xóa nội dung và khóa theo yêu cầu",
+    "pictures_erased": "Đã xóa ảnh và khóa theo yêu cầu",
 }
 
 

@@ -10,6 +10,7 @@ from federation.ledger import PARENT, Lane, NotSealed, Upto, append, down, enclo
 from node.incident import rows, wire
 from node.incident.attachment import attached
 from node.incident.custody import Answer
+from node.incident.sealing import sealed
 from node.incident.value import Event, Incident
 from node.incident.wire import News
 from node.territory import Centre
@@ -87,6 +88,8 @@ def _with_support(session: Session, centre: Centre, incident: Incident, news: Ne
 
 def _up(session: Session, news: News, incident: Incident, kind: str, now: datetime) -> Incident:
     serial = incident.told_up + 1
+    if incident.source is None:
+        news = sealed(session, incident, news)
     payload = wire.encode(replace(news, serial=serial))
     upto = Upto.TOP if kind == wire.ALERT else Upto.PARENT
     rid = append(

@@ -1,6 +1,6 @@
 """The codec of news about incidents: what a centre sends is checked as strictly on arrival as what a person types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -39,6 +39,7 @@ KINDS = frozenset({ALERT, OFFER, WITHDRAW, STATUS})
 
 SCHEMA = 1
 ENCLOSED_LIMIT = 4
+LONGEST_CIPHER = 80 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEGREE = 10_000_000
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
@@ -63,6 +64,8 @@ class Content:
     opened_at: datetime
     thumbnail: bytes | None
     attachments: tuple[Attachment, ...] = ()
+    sealed: bytes = b""
+    sealed_picture: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class Step:
     severity: Severity | None
     category: str
     resumes: Status | None
+    sealed_note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def encode(news: News) -> bytes:
         message.step.note, message.step.actor = step.note, step.actor
         message.step.at_us = _us(step.at)
         message.step.severity, message.step.category = int(step.severity or 0), step.category
-        message.step.resumes = step.resumes or ""
+        message.step.resumes, message.step.sealed_note = step.resumes or "", step.sealed_note
     if news.claim is not None:
         message.custody.holder, message.custody.term = news.claim.holder, news.claim.term
         message.custody.offered_to = news.claim.offered_to or ""
@@ -188,41 +192,86 @@ def _put_content(message: incident_pb2.IncidentContent, content: Content) -> Non
     message.title, message.description, message.category = content.title, content.description, content.category
     message.severity, message.area_code = int(content.severity), content.area_code
     message.opened_at_us, message.thumbnail = _us(content.opened_at), content.thumbnail or b""
-    if content.place is not None:
-        message.place.lat_e7 = round(content.place.lat * _DEGREE)
-        message.place.lon_e7 = round(content.place.lon * _DEGREE)
+    _put_place(message.place, content.place)
     message.attachments.extend(one.told() for one in content.attachments)
+    message.sealed, message.sealed_picture = content.sealed, content.sealed_picture
+
+
+def _put_place(message: incident_pb2.IncidentPlace, place: Place | None) -> None:
+    if place is not None:
+        message.lat_e7, message.lon_e7 = round(place.lat * _DEGREE), round(place.lon * _DEGREE)
+        message.SetInParent()
+
+
+def words_of(content: Content) -> bytes:
+    """What a content says of people, as it is before it is enciphered."""
+    message = incident_pb2.IncidentWords(title=content.title, description=content.description)
+    _put_place(message.place, content.place)
+    return message.SerializeToString(deterministic=True)
+
+
+def with_words(content: Content, words: bytes, thumbnail: bytes | None) -> Content:
+    """A content in words again, checked as strictly as one that came in the clear; raises Unacceptable."""
+    try:
+        message = incident_pb2.IncidentWords.FromString(words)
+        return replace(
+            content,
+            title=_text("title", message.title, TITLE_LIMIT, required=True),
+            description=_text("description", message.description, DESCRIPTION_LIMIT),
+            place=_place(message.place) if message.HasField("place") else None,
+            thumbnail=_thumbnail(thumbnail or b""),
+        )
+    except DecodeError as error:
+        raise Unacceptable("SCHEMA", "what was enciphered is no content of an incident") from error
+    except ValueError as error:
+        raise Unacceptable("INVALID", str(error)) from error
+
+
+def note_in(plain: bytes) -> str:
+    """A note that was enciphered; raises Unacceptable."""
+    try:
+        return _text("note", plain.decode(), NOTE_LIMIT)
+    except ValueError as error:
+        raise Unacceptable("INVALID", str(error)) from error
+
+
+def _thumbnail(picture: bytes) -> bytes | None:
+    problem = thumbnail_problem(picture) if picture else None
+    if problem:
+        raise ValueError(f"thumbnail: {problem}")
+    return picture or None
+
+
+def _place(message: incident_pb2.IncidentPlace) -> Place:
+    lat, lon = message.lat_e7 / _DEGREE, message.lon_e7 / _DEGREE
+    if abs(lat) > 90 or abs(lon) > 180:  # noqa: PLR2004 - the degrees of the globe
+        raise ValueError("place: not on the globe")
+    return Place(lat, lon)
 
 
 def _content(message: incident_pb2.IncidentContent) -> Content:
-    problem = thumbnail_problem(message.thumbnail) if message.thumbnail else None
-    if problem:
-        raise ValueError(f"thumbnail: {problem}")
     if not KIND_PATTERN.fullmatch(message.kind):
         raise ValueError("kind: not a kind of incident")
     if not AREA_PATTERN.fullmatch(message.area_code):
         raise ValueError("area_code: not a code of a unit")
-    place = None
-    if message.HasField("place"):
-        lat, lon = message.place.lat_e7 / _DEGREE, message.place.lon_e7 / _DEGREE
-        if abs(lat) > 90 or abs(lon) > 180:  # noqa: PLR2004 - the degrees of the globe
-            raise ValueError("place: not on the globe")
-        place = Place(lat, lon)
+    place = _place(message.place) if message.HasField("place") else None
     return Content(
         origin=_centre("origin", message.origin),
         number=_text("number", message.number, 40, required=True),
         kind=message.kind,
         kind_title=_text("kind_title", message.kind_title, NAME_LIMIT, required=True),
         rises_from=Severity(message.rises_from) if message.rises_from else None,
-        title=_text("title", message.title, TITLE_LIMIT, required=True),
+        title=_text("title", message.title, TITLE_LIMIT, required=not message.sealed),
         description=_text("description", message.description, DESCRIPTION_LIMIT),
         category=_text("category", message.category, CATEGORY_LIMIT),
         severity=Severity(message.severity),
         area_code=message.area_code,
         place=place,
         opened_at=_time("opened_at", message.opened_at_us),
-        thumbnail=message.thumbnail or None,
+        thumbnail=_thumbnail(message.thumbnail),
         attachments=attachment.heard(message.attachments),
+        sealed=_cipher("sealed", message.sealed),
+        sealed_picture=_cipher("sealed_picture", message.sealed_picture),
     )
 
 
@@ -236,6 +285,7 @@ def _step(message: incident_pb2.IncidentStep) -> Step:
         severity=Severity(message.severity) if message.severity else None,
         category=_text("category", message.category, CATEGORY_LIMIT),
         resumes=Status(message.resumes) if message.resumes else None,
+        sealed_note=_cipher("sealed_note", message.sealed_note),
     )
 
 
@@ -254,6 +304,12 @@ def _answer(message: incident_pb2.CustodyAnswer) -> Answer:
         accepted=message.accepted,
         offer=message.offer,
     )
+
+
+def _cipher(name: str, raw: bytes) -> bytes:
+    if len(raw) > LONGEST_CIPHER:
+        raise ValueError(f"{name}: longer than anything that may stand in it")
+    return raw
 
 
 def _uuid7(raw: bytes) -> UUID:

@@ -59,7 +59,11 @@ def effects_of(post: Post) -> Effects:
 def give_back(post: Post, holder: Post) -> int:
     """The neighbour returns what it holds of this centre's own streams and this centre has lost."""
     restitution = Restitution(
-        name=post.name, registry=lambda: post.registry.current, effects=effects_of(post), sealer=post.sealer
+        name=post.name,
+        registry=lambda: post.registry.current,
+        effects=effects_of(post),
+        sealer=post.sealer,
+        companion=post.companion,
     )
     streams = dict.fromkeys(key for key, _, _ in holder.outgoing_of(post.name))
     return sum(_give_back_one(post, holder, restitution, key) for key in streams)
@@ -70,10 +74,12 @@ def _give_back_one(post: Post, holder: Post, restitution: Restitution, key: Stre
     while remaining:
         recall = link_pb2.Recall(origin=key.origin, lane=key.lane, audience=key.audience)
         recall.held.extend(position(one) for one in post.database.read(lambda session: locator(session, key)))
-        given = holder.database.read(lambda session, asked=recall: following(session, asked))
+        given = holder.database.read(lambda session, asked=recall: following(session, asked, holder.companion))
         frames = restitution.open(given)
         done = post.database.write(
-            lambda session, frames=frames: restitution.take(session, holder.name, frames, post.clock.now())
+            lambda session, frames=frames, beside=tuple(given.beside): restitution.take(
+                session, holder.name, frames, post.clock.now(), beside
+            )
         )
         returned, remaining = returned + done.frames, given.remaining
     return returned

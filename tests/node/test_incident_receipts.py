@@ -63,7 +63,7 @@ def past_parent(tree: Tree) -> list:
     replies = []
     for stream, _, raw in tree.commune.frames():
         if stream.audience == key:
-            replies.append(tree.province.take(tree.commune.name, stream, raw))
+            replies.append(tree.province.take(tree.commune.name, stream, raw, tree.commune.beside(stream, raw)))
     return replies
 
 

@@ -15,6 +15,7 @@ from federation.delivery import Delivery, ParentAddress
 from federation.receiver import Inbound, Unacceptable
 from node import inbound, presence
 from node.incident.act import Desk
+from node.incident.sealing import IncidentKeys
 from node.territory import Centre, Tier
 from pki.gate import Gate
 from pki.registry import RegistryFile
@@ -67,6 +68,7 @@ class Start:
             registry=self.registry,
             handlers={**inbound.handlers(self.context), FIGURE: self._hear_figure},
             own_handlers={**inbound.own_handlers(self.context), FIGURE: self._remember_figure},
+            companion=IncidentKeys(),
             on_settled=partial(inbound.decide_what_waited, self.context),
             clock=self.clock,
             random=self.chance.randbytes,

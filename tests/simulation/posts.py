@@ -25,6 +25,7 @@ from federation.v1 import link_pb2
 from node import inbound, presence
 from node.incident import listing, rows, steps
 from node.incident.act import Desk, open_incident, perform, timeline
+from node.incident.sealing import IncidentKeys
 from node.incident.value import IncidentKind, Place, Severity
 from node.tables import metadata
 from node.territory import Centre, Territory, Tier
@@ -77,8 +78,12 @@ class Post:
             alarms=lambda: self.database.read(alarm.latest),
             custody_locked=lambda: self.is_locked,
         )
+        self.companion = IncidentKeys()
         self.receiver = Receiver(
-            name=self.name, registry=lambda: self.registry.current, handlers=inbound.handlers(self.context)
+            name=self.name,
+            registry=lambda: self.registry.current,
+            handlers=inbound.handlers(self.context),
+            companion=self.companion,
         )
 
     def close(self) -> None:
@@ -180,8 +185,13 @@ class Post:
         every = self.database.read(lambda session: session.execute(query).all())
         return [(StreamKey(row.origin, row.lane, row.audience), row.pos, bytes(row.raw)) for row in every]
 
-    def take(self, peer: str, key: StreamKey, raw: bytes) -> Any:
-        delivery = link_pb2.FrameDelivery(origin=key.origin, lane=key.lane, audience=key.audience, frame=raw)
+    def beside(self, key: StreamKey, raw: bytes) -> bytes:
+        return self.database.read(lambda session: self.companion.beside(session.connection(), key, raw))
+
+    def take(self, peer: str, key: StreamKey, raw: bytes, beside: bytes = b"") -> Any:
+        delivery = link_pb2.FrameDelivery(
+            origin=key.origin, lane=key.lane, audience=key.audience, frame=raw, beside=beside
+        )
         arrival = self.receiver.open(delivery, peer)
         now = self.clock.now()
         (reply,) = self.database.write(lambda session: self.receiver.take(session, peer, [arrival], now))
@@ -211,8 +221,9 @@ class Line:
         for key, pos, raw in sender.outgoing(receiver.name):
             if done >= most or key in stuck or pos <= self._confirmed.get((receiver.name, key), 0):
                 continue
+            beside = sender.beside(key, raw)
             for _ in range(self.repeats):
-                reply = receiver.take(sender.name, key, self.meddle(raw))
+                reply = receiver.take(sender.name, key, self.meddle(raw), beside)
             if isinstance(reply, Ack):
                 self._confirmed[receiver.name, key] = pos
                 done += 1
