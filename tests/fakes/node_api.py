@@ -14,7 +14,7 @@ from tests.fakes import figure_facts, node_facts
 from tests.fakes.node_people import People
 
 COOKIE = "lt_abcdefgh"
-PEOPLE = ("dieuhanh", "lanhdao", "quantri", "nguoidan", "quansat")
+PEOPLE = ("dieuhanh", "lanhdao", "quantri", "nguoidan", "quansat", "phuoctan")
 PASSWORDS = {name: f"mat-khau-{number}" for number, name in enumerate(PEOPLE, 1)}
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
@@ -220,10 +220,10 @@ class FakeNode:
         return web.json_response(body)
 
     async def _incidents(self, request):
-        _, refusal = self._need(request, "incident.read")
+        principal, refusal = self._need(request, "incident.read")
         if refusal:
             return refusal
-        chosen = node_facts.chosen(self.incidents.values(), request.query)
+        chosen = node_facts.chosen(node_facts.within(self.incidents.values(), principal), request.query)
         limit = int(request.query.get("limit", 50))
         start = int(request.query.get("cursor") or 0)
         following = str(start + limit) if start + limit < len(chosen) else None
@@ -235,7 +235,7 @@ class FakeNode:
         if refusal:
             return refusal
         one = self.incidents.get(request.match_info["id"])
-        if one is None:
+        if one is None or not node_facts.within([one], principal):
             return problem(404, "not_found", "Không tìm thấy")
         return web.json_response(node_facts.detail(one, principal))
 
@@ -290,9 +290,17 @@ class FakeNode:
         return web.json_response(node_facts.view(one))
 
     async def _situation(self, request):
-        _, refusal = self._need(request, "incident.read")
+        principal, refusal = self._need(request, "incident.read")
         self._refresh()
-        return refusal or web.json_response(self.situation)
+        return refusal or web.json_response(self._situation_of(principal))
+
+    def _situation_of(self, principal):
+        """The picture, with the figures of the account's own area where it has one."""
+        mine = node_facts.within(self.incidents.values(), principal)
+        if len(mine) == len(self.incidents):
+            return self.situation
+        own = {one["key"]: one for one in node_facts.situation(mine)["tiles"]}
+        return {**self.situation, "tiles": [own[one["key"]] for one in self.situation["tiles"]]}
 
     async def _links(self, request):
         _, refusal = self._need(request, "link.read")
@@ -320,13 +328,14 @@ class FakeNode:
     async def _ws(self, request):
         if self.refuse_sockets:
             return problem(401, "unauthenticated", "Chưa đăng nhập")
-        _, refusal = self._need(request, "incident.read")
+        principal, refusal = self._need(request, "incident.read")
         if refusal:
             return refusal
         if request.headers.get("Origin") not in {None, f"http://{request.host}"}:
             return problem(403, "forbidden", "Sai nguồn gốc")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        socket["principal"] = principal
         self._sockets.add(socket)
         try:
             await self._tell(socket)
@@ -343,8 +352,9 @@ class FakeNode:
         return json.dumps(message if data is None else {**message, "data": data})
 
     async def _tell(self, socket):
-        open_ones = node_facts.chosen(self.incidents.values(), {"open": "true"})
-        await socket.send_str(self._message("situation", copy.deepcopy(self.situation)))
+        principal = socket["principal"]
+        open_ones = node_facts.chosen(node_facts.within(self.incidents.values(), principal), {"open": "true"})
+        await socket.send_str(self._message("situation", copy.deepcopy(self._situation_of(principal))))
         head = [node_facts.view(one) for one in open_ones[: self.live_items]]
         await socket.send_str(self._message("incidents", {"items": head, "total": len(open_ones)}))
 

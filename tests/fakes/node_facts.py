@@ -43,6 +43,8 @@ PRINCIPALS = {
                 "permissions": _READ},
     "nguoidan": {"username": "nguoidan", "display_name": "Phạm An", "role": "citizen", "area_code": "731",
                  "permissions": []},
+    "phuoctan": {"username": "phuoctan", "display_name": "Vũ Hòa", "role": "operator", "area_code": "26377",
+                 "permissions": [*_READ, "incident.act"]},
 }  # fmt: skip
 
 MODULES = [
@@ -164,6 +166,12 @@ def incidents():
                           "since": ago(minutes=40).isoformat()}),
         incident(1020, "Nắp cống mất, đã đặt lại", severity=3, status="resolved", origin=TRANG_DAI, minutes=2000),
     ]  # fmt: skip
+
+
+def within(every, principal):
+    """Those that an account may see: its area's, where it has one below the centre's own."""
+    area = principal["area_code"]
+    return [one for one in every if area in {None, CENTRE["code"], one["area_code"]}]
 
 
 def view(one):
