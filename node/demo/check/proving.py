@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from node.demo.check.scene import DidNotHold, Scene
 from node.demo.check.shell import run_python
@@ -50,9 +51,9 @@ def _check_counts(scene: Scene, good: dict[str, Any]) -> None:
 
 
 async def _check_refusal(scene: Scene, folder: Path, bundle: bytes) -> None:
-    """One byte of a commune's signed words is changed inside the bundle."""
+    """One byte of what a commune signed of a report is changed inside the bundle: the words themselves are enciphered."""
     raw = bytearray(bundle)
-    at = raw.index(scene.receipts[0].mark.encode()) + 1
+    at = raw.index(UUID(scene.receipts[0].incident_id).bytes) + 1
     raw[at] ^= 1
     (folder / "altered.zip").write_bytes(raw)
     answer = json.loads(
