@@ -7,53 +7,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import typer
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from typer.testing import CliRunner
 
 from federation.enrolment.desk import EnrolmentDesk
 from node import audit
 from node.api import problem, tokens
 from node.clock import SystemClock
-from node.commands import enrol, pki
 from node.database import Database, Owner, migrate
 from node.histories import TOP
 from node.tables import metadata
 from pki.authority import Authority
 from pki.keystore import Keystore
 from tests.fakes.authority import THREE_TIERS, FakeFederation, small_federation
-
-app = typer.Typer()
-app.add_typer(pki.app, name="pki")
-app.add_typer(enrol.app, name="enrol")
-
-
-class Province:
-    """A folder with the settings file of a node at the top, and a person who types."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.config = folder / "ioc.toml"
-        self.config.write_text(
-            '[node]\ntier = "ioc"\ncode = "75"\ntitle = "IOC tỉnh Đồng Nai"\nfolder = "ioc"\n'
-            '[authority]\nfolder = "authority"\n[territory]\nfile = "territory.toml"\n'
-        )
-
-    def type(self, *words: str | Path, stdin: str | None = None, code: int = 0) -> str:
-        result = CliRunner().invoke(app, [str(word) for word in words], input=stdin)
-        assert result.exit_code == code, result.output
-        return result.output
-
-    def found(self) -> None:
-        self.type("pki", "root", "--folder", self.folder / "root", "--title", "Tỉnh Đồng Nai")
-        self.type("pki", "issuing", "--root", self.folder / "root", "--folder", self.folder / "authority")
-        self.type("pki", "plan", "--config", self.config, "75", "--title", "IOC tỉnh Đồng Nai", "--tier", "ioc")
-
-    def token(self, code: str = "75", *more: str) -> Path:
-        out = self.folder / f"{code}.token"
-        self.type("pki", "token", "--config", self.config, code, "--out", out, *more)
-        return out
+from tests.pki.province import Province
 
 
 @pytest.fixture
@@ -89,12 +56,16 @@ def test_token_from_standard_input_and_never_on_the_screen_twice(
     assert text.split(".")[1] not in again + caplog.text
 
 
-def test_no_command_takes_a_token_as_a_word(province: Province) -> None:
+def test_no_command_takes_a_secret_as_a_word(province: Province) -> None:
     """What stands on a command line is in the list of processes for everybody to read."""
     province.found()
     text = province.type("pki", "token", "--config", province.config, "75").strip()
     province.type("enrol", "--config", province.config, text, code=2)
     province.type("enrol", "--config", province.config, "--token", text, code=2)
+    words = ("--passphrase", "a long enough passphrase")
+    province.type("pki", "root", "--folder", province.folder / "x", "--title", "x", *words, code=2)
+    province.type("pki", "keys", "export", "--config", province.config, "--out", province.folder / "x", *words, code=2)
+    province.type("pki", "sign", province.folder / "x", "--signer", province.folder, *words, code=2)
 
 
 def test_joined_already(province: Province) -> None:
