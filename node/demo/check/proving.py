@@ -51,7 +51,7 @@ def _check_counts(scene: Scene, good: dict[str, Any]) -> None:
 
 
 async def _check_refusal(scene: Scene, folder: Path, bundle: bytes) -> None:
-    """One byte of what a commune signed of a report is changed inside the bundle: the words themselves are enciphered."""
+    """One byte of what was signed of a report is changed inside the bundle; its words are enciphered."""
     raw = bytearray(bundle)
     at = raw.index(UUID(scene.receipts[0].incident_id).bytes) + 1
     raw[at] ^= 1
