@@ -223,8 +223,24 @@
     const draft = remembered(DRAFT);
     if (draft) send(draft.key, draft.values, draft.photo ? fromDataUrl(draft.photo) : null);
   });
-  byId("draft-drop").addEventListener("click", () => { remember(DRAFT, null); showDraft(); });
-  byId("mine-drop").addEventListener("click", () => { remember(MINE, null); listMine(); });
+  let giveBack = null; // what was dropped last, until it is taken back or the page is left
+  const drop = (name, show, text) => {
+    const was = remembered(name);
+    giveBack = () => { remember(name, was); show(); };
+    remember(name, null);
+    show();
+    byId("dropped-text").textContent = text;
+    byId("undo").textContent = say("Hoàn tác", "Undo");
+    byId("dropped").hidden = false;
+    byId("undo").focus();
+  };
+  byId("draft-drop").addEventListener("click", () => drop(DRAFT, showDraft, say("Đã xóa bản nháp.", "The draft is deleted.")));
+  byId("mine-drop").addEventListener("click", () => drop(MINE, listMine, say("Đã xóa danh sách. Không có mã thì không tra cứu được.", "The list is cleared. Without a code nothing can be tracked.")));
+  byId("undo").addEventListener("click", () => {
+    if (giveBack) giveBack();
+    giveBack = null;
+    byId("dropped").hidden = true;
+  });
   byId("copy").addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(byId("done-code").textContent);

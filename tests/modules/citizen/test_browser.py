@@ -1,120 +1,16 @@
-"""The citizen's pages in a real browser: a phone of 320 pixels, no network, no script, denied sensors."""
+"""The citizen's pages in a real browser: sent, followed, without a network, without script."""
 
 import re
-import threading
-from pathlib import Path
 
-import pytest
-import uvicorn
 from playwright.sync_api import expect
 
-from modules.citizen.receipt import read_receipt
-from tests.fakes.ports import free_port
 from tests.modules.citizen import pictures
-from tests.modules.citizen.centre import BASE, CitizenCentre
-from tests.ui.browser import PATIENCE_MS, Watch, browser
-
-CONTRAST = (Path(__file__).parents[2] / "ui" / "contrast.js").read_text()
-SMALL = {"width": 320, "height": 640}
-TARGETS = """() => [...document.querySelectorAll('a,button,input:not([type=hidden]),select,textarea,label:has(input)')]
-  .filter((one) => one.checkVisibility() && !one.closest('label:has(input[type=radio])')?.contains(one)
-    | one.matches('label')).filter((one) => !one.matches('.skip,main > p.small a'))
-  .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect().height])
-  .filter(([, height]) => height < 43.5)"""
-
+from tests.modules.citizen.centre import BASE
+from tests.modules.citizen.telephone import CUT, REFUSED, SMALL, code_of, fill
+from tests.ui.browser import PATIENCE_MS
 
 SHELF_IS_FULL = """async () => { while ((await (await caches.open('lt-citizen-1')).keys()).length < 6)
   await new Promise((done) => setTimeout(done, 50)); }"""
-
-
-class Served:
-    """A centre behind a real HTTP server that can be taken off the network and put back."""
-
-    def __init__(self, centre):
-        self.centre = centre
-        self.port = free_port()
-        config = uvicorn.Config(centre.app, host="127.0.0.1", port=self.port, log_level="warning", lifespan="off")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            threading.Event().wait(0.02)
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self.form = f"{self.origin}{BASE}/"
-
-    def close(self):
-        self.server.should_exit = True
-        self.thread.join(15)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def served(tmp_path):
-    with CitizenCentre(tmp_path) as centre:
-        running = Served(centre)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def phone(chromium, served):
-    context = chromium.new_context(viewport=SMALL, permissions=["clipboard-read", "clipboard-write"])
-    watch = Watch(context, served.origin)
-    yield watch
-    watch.is_clean()
-    context.close()
-
-
-def fill(page, text="Rác đổ thành đống trước chợ, bốc mùi."):
-    page.check("input[name=category][value=environment]")
-    page.fill("#description", text)
-
-
-def code_of(page):
-    page.wait_for_selector("#done:not([hidden])")
-    code = page.inner_text("#done-code")
-    assert read_receipt(code) == code
-    return code
-
-
-def test_emergency_numbers_stand_first_and_everything_fits_a_small_phone(served, phone):
-    page = phone.page
-    page.goto(served.form)
-    numbers = page.locator(".emergency a")
-    assert [numbers.nth(n).get_attribute("href") for n in range(4)] == ["tel:112", "tel:113", "tel:114", "tel:115"]
-    assert numbers.first.bounding_box()["y"] < page.locator("form").bounding_box()["y"]
-    for path in ("/", "/track", "/published", "/track/0000-0000-0000", "/?lang=en"):
-        page.goto(f"{served.origin}{BASE}{path}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
-        assert page.evaluate(TARGETS) == []
-    page.goto(served.form)
-    page.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_words_are_readable_in_both_themes(served, phone, theme):
-    page = phone.page
-    page.emulate_media(color_scheme=theme)
-    page.goto(served.form)
-    page.check("input[value=danger]")
-    page.fill("#description", "Tôi muốn tố cáo")
-    page.click("#send")
-    page.wait_for_selector("#problem:not([hidden])")
-    assert page.is_visible("#complaint-note")
-    assert page.is_visible(".danger-note")
-    assert page.evaluate(CONTRAST) == []
-    fill(page)
-    page.click("#send")
-    code = code_of(page)
-    assert page.evaluate(CONTRAST) == []
-    page.goto(f"{served.origin}{BASE}/track/{code}?sent=1")
-    assert page.evaluate(CONTRAST) == []
 
 
 def test_a_report_with_a_photograph_is_sent_and_its_code_is_copied(served, phone):
@@ -136,6 +32,7 @@ def test_a_report_with_a_photograph_is_sent_and_its_code_is_copied(served, phone
 
 
 def test_an_empty_report_is_told_where(served, phone):
+    phone.expected = REFUSED
     page = phone.page
     page.goto(served.form)
     page.click("#send")
@@ -166,6 +63,7 @@ def test_the_tracking_page_follows_by_itself_and_shows_its_age(served, phone):
 
 
 def test_a_report_written_without_a_network_survives_and_is_sent_once(served, phone):
+    phone.expected = CUT
     page, context = phone.page, phone.page.context
     page.goto(served.form)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -198,6 +96,7 @@ def test_a_report_written_without_a_network_survives_and_is_sent_once(served, ph
 
 
 def test_an_answer_that_got_lost_does_not_double_the_report(served, phone):
+    phone.expected = CUT
     page, context = phone.page, phone.page.context
     page.goto(served.form)
     fill(page)
