@@ -88,6 +88,14 @@ class Client:
         answer = self._accepted(self._send("GET", f"{_original(incident_id, digest)}/content"))
         return answer.content, answer.headers.get("content-type", "application/octet-stream")
 
+    def enrolments(self) -> Json:
+        """Newcomers that wait for their fingerprint to be compared, and whether this centre asks for that."""
+        return self._object("GET", "/api/v1/enrolments")
+
+    def decide_enrolment(self, fingerprint: str, decision: str) -> Json:
+        """Approve or refuse the newcomer with exactly this fingerprint; RefusedError if none waits with it."""
+        return self._object("POST", f"/api/v1/enrolments/{_segment(fingerprint)}", body={"decision": decision})
+
     def health(self) -> Json:
         """How the node itself is: links, certificates, disk, jobs, each with its state."""
         return self._object("GET", "/api/v1/health")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ui import session, theme
 from ui.client import Json, NodeDownError, RefusedError
-from ui.screens import account, accounts, figures, health, incidents, records, situation
+from ui.screens import account, accounts, enrolment, figures, health, incidents, records, situation
 from ui.settings import DASH, HOUSE, AppSettings
 from ui.widgets.live import live
 from ui.widgets.plain import plain
@@ -46,6 +46,7 @@ def _pages(visitor: Json, modules: list[Json]) -> tuple[dict[str, Any], set[str]
     own = (
         ("health", t("Sức khỏe"), health),
         ("accounts", t("Tài khoản"), accounts),
+        ("enrolment", t("Trung tâm mới"), enrolment),
         ("records", t("Nhật ký"), records),
     )
     for path, title, screen in own:

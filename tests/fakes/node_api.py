@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import WSMsgType, web
 
 from tests.fakes import figure_facts, node_facts
+from tests.fakes.node_newcomers import Newcomers
 from tests.fakes.node_people import People
 
 COOKIE = "lt_abcdefgh"
@@ -164,6 +165,8 @@ class FakeNode:
         add("GET", "/api/v1/territory", self._territory)
         self.people = People()
         self.people.join(add, self._need)
+        self.newcomers = Newcomers()
+        self.newcomers.join(add, self._need)
         add("GET", "/ws", self._ws)
         add("POST", "/upload", self._upload)
         return application
