@@ -14,6 +14,7 @@ from federation.delivery import Delivery
 from federation.frame import Inbound
 from federation.storage import touch
 from node.clock import SystemClock
+from node.collector import leave_out_what_stays
 from node.database import Database, Owner, migrate
 from pki.keystore import Keystore
 from pki.registry import RegistryFile
@@ -29,6 +30,7 @@ effect = Table(
     Column("rid", LargeBinary, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
+_EFFECT = insert(effect)
 
 
 class Parent:
@@ -60,7 +62,7 @@ class Parent:
         touch(session, _TOPIC)
         if self._effects:
             values = {"rid": inbound.rid.bytes, "payload": inbound.payload}
-            session.connection().execute(insert(effect), values)
+            session.connection().execute(_EFFECT, values)
 
     def _committed(self, topics: frozenset[str]) -> None:
         if _TOPIC in topics:
@@ -69,6 +71,7 @@ class Parent:
     async def start(self, listen: str) -> None:
         """Let children in, and say where."""
         await self._delivery.start(parent=None, listen=listen)
+        leave_out_what_stays()  # as a node does
         answer(port=self._delivery.port, at_s=self._clock.monotonic())
 
     async def wait(self, records: int, limit_s: float) -> None:

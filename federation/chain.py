@@ -61,6 +61,7 @@ _COLUMNS = (
     _stream.c.floor,
 )
 _ALL = select(*_COLUMNS).order_by(_stream.c.id)
+_OF_ORIGINS = _ALL.where(_stream.c.origin.in_(bindparam("origins", expanding=True)))
 _LOAD = select(*_COLUMNS).where(
     _stream.c.origin == bindparam("origin"),
     _stream.c.lane == bindparam("lane"),
@@ -100,6 +101,11 @@ def _chain(row: Row[*tuple[Any, ...]]) -> Chain:
 def load_all(connection: Connection) -> list[Chain]:
     """Every stream that this node holds."""
     return [_chain(row) for row in connection.execute(_ALL)]
+
+
+def load_of(connection: Connection, origins: Sequence[str]) -> list[Chain]:
+    """Every stream of these origins that this node holds."""
+    return [_chain(row) for row in connection.execute(_OF_ORIGINS, {"origins": origins})]
 
 
 def load(connection: Connection, key: StreamKey) -> Chain | None:

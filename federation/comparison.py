@@ -10,7 +10,7 @@ from federation.alarm import about, raise_alarm
 from federation.frame import StreamKey
 from federation.hello import Cursor, cursor_of, key_of
 from federation.receiver import Refused
-from federation.rights import ahead_code, may_travel
+from federation.rights import ahead_code, may_travel, origins_between
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
@@ -26,7 +26,7 @@ def compare_heads(
     connection = session.connection()
     heads = {key_of(one): cursor_of(one.position) for one in hello.heads}
     found = []
-    for one in chain.load_all(connection):
+    for one in chain.load_of(connection, origins_between(registry, name, peer)):
         if one.empty or not may_travel(registry, one.key, sender=peer, receiver=name):
             continue
         refused = _compare(connection, one, heads.get(one.key), is_own=one.key.origin == peer)

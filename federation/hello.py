@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from federation import chain
 from federation.frame import VERSION, StreamKey
 from federation.ledger import Lane
-from federation.rights import may_travel
+from federation.rights import may_travel, origins_between
 from federation.v1 import link_pb2 as wire
 from pki.registry import Registry
 
@@ -42,7 +42,7 @@ def make_hello(
 ) -> wire.Hello:
     """What this node has to say to a neighbour, read from one snapshot."""
     connection = session.connection()
-    held = [one for one in chain.load_all(connection) if not one.empty]
+    held = [one for one in chain.load_of(connection, origins_between(registry, name, peer)) if not one.empty]
     mine = (one for one in held if may_travel(registry, one.key, sender=name, receiver=peer))
     theirs = (one for one in held if may_travel(registry, one.key, sender=peer, receiver=name))
     window = _window_bytes(registry, name, peer)

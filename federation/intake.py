@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 NACK_PAUSE_S = 1.0
 _TAKE_FRAMES = 16
-_TAKE_BYTES = 256 * 1024  # more would keep the writer from what is urgent
+_TAKE_BYTES = 512 * 1024  # more would keep the writer from what is urgent
 _COMMITS_AHEAD = 2
 Spawn = Callable[[Coroutine[None, None, None]], object]
 

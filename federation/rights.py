@@ -23,6 +23,13 @@ def may_travel(registry: Registry, stream: StreamKey, *, sender: str, receiver: 
     return stream.audience == UP and registry.is_descendant(stream.origin, sender)
 
 
+def origins_between(registry: Registry, one: str, other: str) -> list[str]:
+    """Whose streams may travel between two neighbours, either way: both, and who stands below the lower of them."""
+    lower = other if registry.parent_of(other) == one else one
+    below = (centre.name for centre in registry.centres if registry.is_descendant(centre.name, lower))
+    return [one, other, *below]
+
+
 def grandparent_of(registry: Registry, name: str) -> str | None:
     """The centre above the parent, whom a bypass may reach; nobody where that one is not active."""
     parent = registry.parent_of(name)

@@ -20,7 +20,7 @@ from federation.frame import FrameInvalid, Signer, StreamKey, frame_hash, parse_
 from federation.hello import Cursor
 from federation.ledger import PARENT, UP, child_of
 from federation.receipt import Ack
-from federation.rights import may_travel
+from federation.rights import may_travel, origins_between
 from pki.registry import Registry
 
 LEAST_AGE = timedelta(days=30)
@@ -77,7 +77,7 @@ def safe_acks(session: Session, *, name: str, peer: str, registry: Registry, now
     connection = session.connection()
     acks = [
         Ack(name, b"", one.key, one.epoch, one.frame_no, one.frame_hash, now)
-        for one in chain.load_all(connection)
+        for one in chain.load_of(connection, origins_between(registry, name, peer))
         if not one.empty and may_travel(registry, one.key, sender=peer, receiver=name)
     ]
     return [ack for ack in with_safe(connection, acks) if ack.safe_epoch]

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from federation.tls_log import HandshakeLog
 from node.app import Node
+from node.collector import leave_out_what_stays
 from node.errors import NodeError
 from node.local import listen_locally
 from node.settings import Settings, manager_from_environment
@@ -112,6 +113,7 @@ async def serve(node: Node) -> None:
         servers[server(node.counter_app)] = _listen_for_intake(settings)
     with HandshakeLog(lambda line: _note_refused(node, line)):
         await node.start()
+        leave_out_what_stays()
         try:
             await _answer(servers, node, stop)
         finally:

@@ -1,5 +1,6 @@
 """Delivery on the databases that a node has, and the fake one held to the same promises."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -12,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from federation import survey, tables
 from federation.alarm import latest, raise_alarm
-from federation.ledger import Lane, down, enclosure
+from federation.frame import NO_HASH, Frame, Genesis, Record, decode_record, encode_record, seal_frame
+from federation.ledger import Lane, down, enclosure, new_rid
 from federation.storage import Storage, touch
 from tests.fakes.authority import FakeFederation
 from tests.fakes.storage import FakeStorage
-from tests.federation.pairs import Centre, keep, now, pump
+from tests.federation.pairs import Centre, deliver, keep, now, pump
 from tests.federation.stores import on_postgresql, on_sqlite
 
 
@@ -135,3 +137,55 @@ def test_the_database_itself_refuses_to_edit_alarms(centres, change) -> None:
     with pytest.raises(DBAPIError, match="only added"):
         storage.write(lambda session: session.execute(change))
     assert len(storage.read(lambda session: session.execute(select(tables.alarm)).all())) == 1
+
+
+def test_a_record_in_two_frames_of_one_step_has_one_effect_and_lies_in_the_first(centres) -> None:
+    commune, district = centres["26374"], centres["731"]
+    texts = [f"{number:03}" for number in range(250)]
+    raws = [encode_record(Record(new_rid(now(), os.urandom), "test.note", 1, now(), 0, one.encode())) for one in texts]
+    parts = [[], raws[:1], raws[1:121], [*raws[121:], *raws[100:130]], [raws[0]]]
+    frames = chained(commune.keystore, parts)
+    answers = district.take(commune, *(deliver(frame.raw, commune.name) for frame in frames))
+    assert [answer.WhichOneof("body") for answer in answers] == ["ack"]
+    assert district.effects() == texts
+    rows = {bytes(row.rid): (row.pos, row.position) for row in district.rows(tables.record)}
+    place = {index: (3, index - 1) if index < 121 else (4, index - 121) for index in range(1, 250)}
+    places = {decode_record(raw).rid.bytes: place.get(index, (2, 0)) for index, raw in enumerate(raws)}
+    assert rows == places
+
+
+def test_what_is_wrong_with_one_frame_of_a_step_does_not_touch_the_others(centres) -> None:
+    commune, district = centres["26374"], centres["731"]
+
+    def record(text: str, kind: str = "test.note") -> bytes:
+        return encode_record(Record(new_rid(now(), os.urandom), kind, 1, now(), 0, text.encode()))
+
+    parts = [[], [record("a"), record("b")], [record("c"), record("x", "test.no"), b"?"], [record("d")]]
+    frames = chained(commune.keystore, parts)
+    district.take(commune, *(deliver(frame.raw, commune.name) for frame in frames))
+    assert district.effects() == ["a", "b", "c", "d"]
+    parked = sorted((row.pos, row.position, row.code) for row in district.rows(tables.parked))
+    assert parked == [(3, 1, "NOT_TODAY"), (3, 2, "RECORD")]
+    assert len(district.rows(tables.record)) == 5
+
+
+def chained(signer, parts: list[list[bytes]]) -> list[Frame]:
+    """Frames of one epoch with these records, the first of them a genesis."""
+    made: list[Frame] = []
+    for number, records in enumerate(parts):
+        before = made[-1] if made else None
+        made.append(
+            seal_frame(
+                signer=signer,
+                lane="regular",
+                audience="up",
+                epoch=bytes(16),
+                frame_no=number,
+                first_seq=before.header.first_seq + before.header.count if before else 1,
+                prev_frame_hash=before.hash if before else NO_HASH,
+                records=records,
+                sealed_at=now(),
+                genesis=None if before else Genesis(b"", 0, NO_HASH, "first"),
+            )
+        )
+    return made

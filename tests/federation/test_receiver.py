@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -10,6 +11,7 @@ from federation import tables
 from federation.comparison import compare_heads
 from federation.failpoint import FailpointReached, arm, disarm
 from federation.frame import NO_HASH, Genesis, Record, encode_record, open_frame, seal_frame
+from federation.hello import WINDOW_BYTES, WINDOW_FRAMES, make_hello
 from federation.ledger import Lane, down, enclosure, new_rid
 from federation.receiver import Unacceptable
 from federation.v1 import link_pb2 as wire
@@ -405,6 +407,18 @@ def test_hello_lists_both_sides_of_every_stream_of_the_link(centres) -> None:
     head = next(one for one in commune.hello(district).heads if one.audience == "up")
     cursor = next(one for one in district.hello(commune).cursors if one.audience == "up")
     assert list(head.earlier) == [cursor.position]
+
+
+def test_many_children_share_what_may_be_under_way(centres) -> None:
+    commune, district = centres["26374"], centres["731"]
+    assert {one.bytes for one in district.hello(commune).credit} == {WINDOW_BYTES}
+    crowd = SimpleNamespace(version=1, centres=(), parent_of={}.get)
+    for count, expected in ((100, 671088), (200, 384 * 1024)):
+        crowd.children_of = lambda _name, count=count: [commune.name, *range(count - 1)]
+        hello = district.storage.read(
+            lambda session: make_hello(session, name=district.name, peer=commune.name, boot=b"", registry=crowd)
+        )
+        assert {(one.frames, one.bytes) for one in hello.credit} == {(WINDOW_FRAMES, expected)}
 
 
 def test_a_hello_that_lacks_what_was_delivered_rings_at_the_one_who_holds_it(centres) -> None:
