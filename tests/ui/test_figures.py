@@ -38,7 +38,7 @@ def test_a_silent_centre_makes_a_figure_unknown_and_names_itself(visit):
     nobody = figure(page, "đúng hạn")
     expect(nobody.locator(".official")).to_be_visible()
     expect(nobody.locator(".value")).to_have_text("chưa biết")
-    expect(nobody.locator(".age")).to_have_text("chưa có tuổi")
+    expect(nobody.locator(".age")).to_have_text("chưa cập nhật lần nào")
     watch.is_clean()
 
 
@@ -105,3 +105,29 @@ def test_the_table_can_be_taken_along(visit):
     with page.expect_download() as download:
         page.locator(".export").click()
     assert download.value.failure() is None
+
+
+def test_a_light_has_a_word_a_shape_and_its_authority(visit):
+    watch = visit()
+    page = watch.log_in(where="/dash/figures?figure=citizen.satisfaction")
+    light = figure(page, "Tỷ lệ người dân hài lòng").locator(".light")
+    expect(light).to_have_attribute("data-light", "amber")
+    expect(light).to_have_text("Cần theo dõi")
+    assert light.locator("svg.shape path").count()
+    expect(page.locator(".fig-detail .limits")).to_contain_text("Ngưỡng do dự án đề xuất, không phải quy định.")
+    expect(page.locator(".fig-detail .earlier")).to_have_text("cùng kỳ 01/06/2024: 91,5 (3/3)")
+    expect(page.locator(".fig-centres .checks")).to_contain_text("Khác hẳn các kỳ trước")
+    expect(figure(page, "Phản ánh tiếp nhận").locator(".light")).to_be_hidden()
+    watch.is_clean()
+
+
+def test_longer_periods_are_chosen_and_the_address_keeps_them(visit):
+    watch = visit(PHONE)
+    page = watch.log_in(where="/dash/figures")
+    expect(page.locator(".fig-list .scope")).to_have_text("Địa bàn: Thành phố Biên Hòa.")
+    expect(page.locator(".internal")).to_have_attribute("href", re.compile("audience=internal$"))
+    page.locator("#lt-grain").select_option("month")
+    page.wait_for_url(re.compile("grain=month"))
+    expect(figure(page, "Phản ánh tiếp nhận")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    watch.is_clean()

@@ -4,10 +4,13 @@ import csv
 import io
 
 from node import audit
+from node.figures.period import Period
 from node.role import Role
+from tests.node.figures.conftest import CATALOGUE
 from tests.node.figures.test_api import a_day, client, day
+from tests.node.figures.test_entering import enter, march
 
-__all__ = ["day"]
+__all__ = ["day", "march"]
 
 
 def act(asking, day, act_name, number, **more):
@@ -63,3 +66,58 @@ def test_an_export_for_work_is_written_down(figures, monkeypatch):
     assert "noi-bo" in answer.headers["content-disposition"]
     acts = day.post("75").database.read(audit.recent)
     assert "figure.export" in {one.act for one in acts}
+
+
+def typing(asking, part, **more):
+    body = {"period": "2026-02", "revision": 0, "evidence": "Báo cáo 12", **more}
+    body["cells"] = [{"numbers": {"numerator": part, "denominator": "100"}}]
+    return asking.post("/api/v1/figures/dvc.dossiers_in_time/entries", json=body)
+
+
+def test_typed_numbers_from_the_form_to_the_light(march, monkeypatch):
+    asking = client(march, monkeypatch, code="26374")
+    asked = {"period": "2026-02"}
+    form = asking.get("/api/v1/figures/dvc.dossiers_in_time", params=asked).json()["entry"]
+    assert ([one["name"] for one in form["fields"]], form["revision"]) == (["numerator", "denominator"], 0)
+    assert typing(asking, "97").json() == {
+        "indicator": "dvc.dossiers_in_time",
+        "period": "2026-02",
+        "state_revision": 1,
+        "reason": "typed",
+    }
+    assert typing(asking, "99").status_code == 409, "seen at an older revision"
+    assert typing(asking, "99", revision=1).status_code == 422, "without a reason"
+    assert typing(asking, "99", revision=1, note="nhập nhầm tử số").json()["state_revision"] == 2
+    found = asking.get("/api/v1/figures/dvc.dossiers_in_time", params=asked).json()
+    assert (found["value"], found["status"], found["light"]["colour"], found["typed"]) == ("99", "P", "green", 1)
+    assert (found["is_official"], found["thresholds"]["is_official"], found["target"]) == (True, False, "98")
+    (share,) = found["centres"]
+    assert share["is_typed"]
+    assert [one["entry"]["evidence"] for one in share["revisions"]] == ["Báo cáo 12", "Báo cáo 12"]
+    assert asking.get("/api/v1/figures", params={"period": "2026-02-01"}).json()["items"], "days have no such indicator"
+    march.carry()
+    above = client(march, monkeypatch).get("/api/v1/figures", params={**asked, "indicator": "dvc.dossiers_in_time"})
+    (one,) = above.json()["items"]
+    assert (one["value"], one["light"]["colour"], one["coverage"]["received"]) == (None, "none", 1)
+    assert "cần ít nhất 90%" in one["light"]["reason"]
+
+
+def test_an_unusual_value_is_marked_until_somebody_has_asked(march, monkeypatch):
+    petitions = CATALOGUE.find("dvc.petitions_in_time", 2)
+    march.post("26374").context.settings.figures.freeze_s = 400 * 86_400
+    march.clock.advance(160 * 86_400)
+    last = Period.parse("2026-07")
+    for back, part in ((5, "91"), (4, "92"), (3, "90"), (2, "91"), (1, "90"), (0, "12")):
+        enter(march, "26374", part, definition=petitions, period=last.before(back), is_confirmed=True)
+    asking = client(march, monkeypatch, code="26374")
+
+    def checks():
+        found = asking.get("/api/v1/figures/dvc.petitions_in_time", params={"period": "2026-07"}).json()
+        assert found["marks"] == 1
+        return found["centres"][0]["checks"]
+
+    (mark,) = checks()
+    assert (mark["rule"], mark["notes"]) == ("outlier", [])
+    body = {"period": "2026-07", "centre": march.post("26374").name, "rule": "outlier", "note": "bão, trụ sở đóng cửa"}
+    assert asking.post("/api/v1/figures/dvc.petitions_in_time/notes", json=body).status_code == 200
+    assert [one["note"] for one in checks()[0]["notes"]] == ["bão, trụ sở đóng cửa"]
