@@ -69,8 +69,7 @@ class Delivery:
 
         `own_handlers` say what records of this node's own do that a neighbour gives back after a loss; a kind that is
         not named there is stored and does nothing. `on_settled` is a step of the writer for what had to wait after a
-        restore until every neighbour had told what it knows; once after each start, too. `companion` says what goes
-        beside a frame, unsigned.
+        restore until every neighbour had told all, and once after each start; `companion`: what goes beside a frame.
         """
         self.local_origin = keystore.name
         self._sealer = Sealer(keystore, random, clock.now)
@@ -104,7 +103,6 @@ class Delivery:
             on_reach=self._pass_on,
             sealing_epoch=lambda: self._sealer.epoch,
             waiting=lambda peer: self._survey.waiting.get(peer, {}),
-            companion=companion,
         )
         self._on_change = on_change
         self._on_settled = on_settled

@@ -11,7 +11,6 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 from sqlalchemy.orm import Session
 
 from federation.alarm import raise_alarm
-from federation.companion import NOTHING, Companion
 from federation.frame import StreamKey, to_us
 from federation.receiver import Receiver
 from federation.restitution import Restitution
@@ -61,7 +60,6 @@ class House:
     on_reach: Callable[[], None]
     sealing_epoch: Callable[[], bytes]
     waiting: Callable[[str], Mapping[str, int]]
-    companion: Companion = NOTHING
     unfinished: set[Future[Any]] = field(default_factory=set)
     current: dict[str, object] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ class Outflow:
             registry=lambda: house.registry.current,
             monotonic=house.clock.monotonic,
             random=house.random,
-            companion=house.companion,
+            companion=house.receiver.companion,
         )
         self._one_at_a_time = asyncio.Lock()
         self._wake = asyncio.Event()

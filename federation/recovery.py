@@ -66,7 +66,7 @@ class Recovery:
             detail = f"{self._peer} asks for frames of {stream.origin}, which are not its own"
             self._house.ring("ORIGIN_MISMATCH", peer=self._peer, origin=stream.origin, detail=detail)
             return
-        given = await self._house.read(lambda session: following(session, recall, self._house.companion))
+        given = await self._house.read(lambda session: following(session, recall, self._house.receiver.companion))
         failpoint("recovery.before_give")
         await self._channel.send(wire.Envelope(given_back=given))
         if given.frames and not given.remaining:
