@@ -153,6 +153,10 @@ class Node:
             Round("copies", proof.BRING_PERIOD_S, lambda: proof.bring_copies(context, self.keystore)),
         ]
         self.jobs = JobRunner(rounds, context.clock)
+        self._join_applications(catalog)
+
+    def _join_applications(self, catalog: Catalog) -> None:
+        context = self.context
         instruments = Instruments(context, self.keystore, self.jobs.states, ballast_bytes=BALLAST_BYTES)
         self.app = public_application(context)
         self.local_app = local_application(catalog.modules)
