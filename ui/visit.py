@@ -44,7 +44,7 @@ def _pages(visitor: Json, modules: list[Json]) -> tuple[dict[str, Any], set[str]
         title = page.title_en if session.language() == "en" else page.title
         pages[page.path], needed[page.path] = st.Page(page.file, title=title, url_path=page.path), page.permission
     own = (
-        ("health", t("Sức khỏe"), health),
+        ("health", t("Hệ thống"), health),
         ("accounts", t("Tài khoản"), accounts),
         ("enrolment", t("Trung tâm mới"), enrolment),
         ("records", t("Nhật ký"), records),

@@ -155,7 +155,7 @@ def test_the_administrator_sees_no_loss_and_no_screen_that_is_refused(visit):
     page.wait_for_timeout(6000)
     expect(page.locator(".banner")).to_be_hidden()
     expect(page.locator(".pulse")).to_be_hidden()
-    expect(page.locator(".bar nav a")).to_have_text(["Sức khỏe", "Tài khoản", "Nhật ký"])
+    expect(page.locator(".bar nav a")).to_have_text(["Hệ thống", "Tài khoản", "Trung tâm mới", "Nhật ký"])
     page.goto(f"{watch.origin}/dash/incidents")
     expect(page.get_by_text("Tài khoản này không xem được màn hình điều hành.")).to_be_visible()
     watch.is_clean()

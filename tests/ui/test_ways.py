@@ -14,7 +14,7 @@ IN_VIETNAM = """() => new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Ho_Chi_
 PAGES = [
     (OPERATOR, f"/dash/incidents?status=new&incident={FLOOD}", ".found", "1 trong 1 sự cố", "1 of 1 incidents"),
     (OPERATOR, "/dash/figures?figure=incident.opened", ".fig-detail .value", "1.204", "1,204"),
-    (OPERATOR, "/dash/health", "[data-testid=stHeading]", "Sức khỏe của máy chủ", "Health of the server"),
+    (OPERATOR, "/dash/health", "[data-testid=stHeading]", "Tình trạng hệ thống", "State of the system"),
     (ADMIN, "/dash/accounts?account=truc", ".st-key-account-one", "Tạm khóa đến 09:00 01/06/2025", "Locked until"),
     (
         ADMIN,

@@ -102,7 +102,7 @@ def _ask(act: str, one: Json | None, areas: Mapping[str, str]) -> None:
         body = _fields(act, one, areas) if act in {"add", "scope"} else {}
         with st.container(horizontal=True):
             go = st.form_submit_button(_titles()[act], type="primary", key="account-confirm")
-            leave = st.form_submit_button(t("Thôi"), key="account-cancel")
+            leave = st.form_submit_button(t("Hủy"), key="account-cancel")
     if leave:
         _forget()
         st.rerun()

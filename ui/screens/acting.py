@@ -112,7 +112,7 @@ def _ask(pending: Pending) -> None:
         values = {str(field["name"]): _field(field, pending.view) for field in pending.action.get("fields") or []}
         with st.container(horizontal=True):
             go = st.form_submit_button(action_title(pending.action), type="primary", key="confirm")
-            leave = st.form_submit_button(t("Thôi"), key="cancel")
+            leave = st.form_submit_button(t("Hủy"), key="cancel")
     if leave:
         _forget()
         st.rerun()

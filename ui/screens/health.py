@@ -1,4 +1,4 @@
-"""*Sức khỏe*: how this centre's own node is; what it does not know of its neighbours is said to be unknown."""
+"""*Hệ thống*: how this centre's own node is; what it does not know of its neighbours is said to be unknown."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -17,7 +17,7 @@ _MIB = 1024 * 1024
 def show() -> None:
     """Links, keys, disk and jobs, read again every few seconds."""
     t = session.words()
-    st.header(t("Sức khỏe của máy chủ"))
+    st.header(t("Tình trạng hệ thống"))
     st.fragment(_read, run_every=_EVERY_S)()
 
 
@@ -52,8 +52,8 @@ def _read() -> None:
         _table([_centre(one) for one in below], "")
     st.subheader(t("Chứng thư và ổ đĩa"))
     _table([*(_certificate(one) for one in health["certificates"]), _disk(health["disk"])], "")
-    st.subheader(t("Việc định kỳ"))
-    _table([_job(one) for one in health["jobs"]], t("Không có việc định kỳ nào."))
+    st.subheader(t("Tác vụ định kỳ"))
+    _table([_job(one) for one in health["jobs"]], t("Không có tác vụ định kỳ nào."))
     _raw(health)
 
 
@@ -101,7 +101,7 @@ def _link(one: Json) -> Json:
         t("Liên lạc lần cuối"): _time(one["last_heard_at"]),
         t("Chờ gửi"): waiting,
         t("Đang gửi"): one["in_flight"],
-        t("Tạm giữ"): one["parked"],
+        t("Giữ lại"): one["parked"],
     }
 
 

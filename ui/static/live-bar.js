@@ -74,7 +74,7 @@ function makeHelp(t) {
     [t("Số liệu cũ"), t("Quá lâu chưa có số mới; số đang hiện là số cuối cùng nhận được.")],
     [t("{n}/{all} trung tâm có số liệu", { n: 2, all: 3 }), t("Còn nơi chưa gửi, nên tổng chỉ là “ít nhất”.")],
     [t("Chờ gửi"), t("Đã lưu an toàn ở đây, sẽ tự gửi khi đường truyền thông.")],
-    [t("Tạm giữ"), t("Đã tới nhưng chưa áp dụng được; không mất, quản trị xử lý.")],
+    [t("Giữ lại"), t("Đã tới nhưng chưa áp dụng được; không mất, quản trị xử lý.")],
     [t("Chữ ký hợp lệ"), t("Trung tâm này đã tự kiểm chữ ký của nơi mở sự cố.")],
   ];
   const list = (pairs) => h("dl", {}, ...pairs.map(([term, words]) => h("div", {}, h("dt", {}, term), h("dd", {}, words))));

@@ -107,7 +107,7 @@ function makeFigureList(page) {
   const { t, line } = page;
   const rows = h("ol", { class: "fig-rows", "aria-label": t("Số liệu") });
   const empty = h("p", { class: "empty", hidden: true }, t("Chưa có chỉ tiêu nào được định nghĩa."));
-  const head = h("div", { class: "fig-head", "aria-hidden": "true" }, ...[t("Chỉ tiêu"), t("Giá trị"), t("Tình trạng"), t("Nơi gửi"), t("Bản"), t("Tuổi")].map((word) => h("span", {}, word)));
+  const head = h("div", { class: "fig-head", "aria-hidden": "true" }, ...[t("Chỉ tiêu"), t("Giá trị"), t("Tình trạng"), t("Nơi gửi"), t("Bản"), t("Cập nhật")].map((word) => h("span", {}, word)));
   const root = h("div", {}, head, rows, empty);
   const create = () => h("li", {}, moving(h("a", { class: "fig-row" },
     h("span", { class: "name" }, h("strong"), h("span", { class: "official", hidden: true }, t("Chính thức")), h("span", { class: "badges" })),
@@ -136,7 +136,7 @@ function makeFigureList(page) {
     for (const row of rows.children) {
       const one = row.ltOne;
       putState(page, row.querySelector(".state"), line.lost ? "stale" : one.state, t.code("figure", one.state, one.state_title));
-      setText(row.querySelector(".age"), one.as_of ? page.formats.age(one.as_of, now) : t("chưa có tuổi"));
+      setText(row.querySelector(".age"), one.as_of ? page.formats.age(one.as_of, now) : t("chưa cập nhật lần nào"));
     }
   }
 
@@ -349,7 +349,7 @@ function makeFigureDetail(page) {
   function tick(now) {
     if (!shown) return;
     putState(page, state, line.lost ? "stale" : shown.state, line.lost ? t("Số liệu cũ") : t.code("figure", shown.state, shown.state_title));
-    const age = shown.as_of ? t("tính đến {age}", { age: formats.age(shown.as_of, now) }) : t("chưa có tuổi");
+    const age = shown.as_of ? t("tính đến {age}", { age: formats.age(shown.as_of, now) }) : t("chưa cập nhật lần nào");
     setText(foot, [coverText(t, shown), age, revisionText(t, shown)].join(" · "));
     for (const row of root.querySelectorAll(".version")) putWhen(row, now);
   }
