@@ -98,6 +98,8 @@ async def test_a_report_goes_up_by_rule_and_by_hand_and_its_status_comes_down(no
         ),
     )
     await until(lambda: find(province, one.id))
+    for node in (district, province):  # the words are enciphered in the frames: their keys came beside them
+        assert (find(node, one.id).title, find(node, one.id).place) == ("Nước dâng", Place(10.88, 106.95))
     await act(commune, one.id, "escalate", cause="capacity", note="cần xuồng")
     await until(lambda: find(district, one.id).custody.offered_to == district.context.centre.name)
     await act(district, one.id, "accept")
