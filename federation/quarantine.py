@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from federation import chain, tables
 from federation.frame import StreamKey, from_us, to_us
-from federation.removal import Removal, readable, wait_again
+from federation.removal import Removal, acknowledged, readable, wait_again
 from federation.rights import may_travel
 from federation.storage import touch
 
@@ -113,7 +113,7 @@ def _put_aside(connection: Connection, peer: str, removal: Removal, reason: str)
     count = 0
     for head in chain.load_all(connection):
         if head.key.origin == removal.name and _goes_to(removal, head.key, peer):
-            after = _acknowledged(connection, head, peer)
+            after = acknowledged(connection, head, peer)
             if (after.pos if after else 0) < head.pos:
                 records = removal.take_out(connection, head, after)
                 chain.save(connection, head)
@@ -129,15 +129,6 @@ def _put_aside(connection: Connection, peer: str, removal: Removal, reason: str)
 
 def _goes_to(removal: Removal, key: StreamKey, peer: str) -> bool:
     return may_travel(removal.registry, key, sender=removal.name, receiver=peer)
-
-
-def _acknowledged(connection: Connection, head: chain.Chain, peer: str) -> chain.Place | None:
-    """The last frame of a stream for which the neighbour gave a receipt."""
-    mine = (_cursor.c.peer == peer) & (_cursor.c.stream_id == head.id)
-    pos = connection.execute(select(_cursor.c.pos).where(mine)).scalar_one_or_none()
-    query = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count)
-    row = connection.execute(query.where(_frame.c.stream_id == head.id, _frame.c.pos == (pos or 0))).one_or_none()
-    return None if row is None else chain.Place(row.pos, bytes(row.frame_hash), row.end_count)
 
 
 def _keep(connection: Connection, key: StreamKey, records: Sequence[bytes], now: datetime, reason: str) -> int:

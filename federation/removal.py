@@ -10,6 +10,7 @@ from federation import chain, tables
 from federation.alarm import about, raise_alarm
 from federation.evidence import keep_evidence
 from federation.frame import Frame, FrameInvalid, Record, StreamKey, decode_record, frame_hash, parse_frame
+from federation.ledger import PARENT, Lane, child_of
 from federation.rights import rollback_code
 from pki.registry import Registry
 
@@ -65,6 +66,48 @@ class Removal:
             reason = f"{peer} acknowledged frames of which it now holds others; they are sent again"
             raise_alarm(connection, code, at=self.now, peer=peer, origin=key.origin, subject=about(key), detail=reason)
         connection.execute(update(_cursor).where(ahead).values(pos=pos, count=count))
+
+
+def acknowledged(connection: Connection, head: chain.Chain, peer: str) -> chain.Place | None:
+    """The last frame of a stream for which the neighbour gave a receipt."""
+    mine = (_cursor.c.peer == peer) & (_cursor.c.stream_id == head.id)
+    pos = connection.execute(select(_cursor.c.pos).where(mine)).scalar_one_or_none()
+    query = select(_frame.c.pos, _frame.c.frame_hash, _frame.c.end_count)
+    row = connection.execute(query.where(_frame.c.stream_id == head.id, _frame.c.pos == (pos or 0))).one_or_none()
+    return None if row is None else chain.Place(row.pos, bytes(row.frame_hash), row.end_count)
+
+
+def take_unheard(
+    connection: Connection, removal: Removal, is_wanted: Callable[[Record], bool]
+) -> list[tuple[str, Record]]:
+    """Take urgent records that no neighbour has acknowledged out of chain and queue: audience and record, in order.
+
+    For a copy that was put back, before anything else is sealed. Those that are not wanted wait again as they are.
+    """
+    taken: list[tuple[str, Record]] = []
+    for head in chain.load_all(connection):
+        peer = _receiver(removal, head.key)
+        if peer is None or head.key.lane != Lane.URGENT:
+            continue
+        after = acknowledged(connection, head, peer)
+        if (after.pos if after else 0) < head.pos:
+            wait_again(connection, head.key, removal.take_out(connection, head, after))
+            chain.save(connection, head)
+    waiting = select(_pending).where(_pending.c.lane == Lane.URGENT.value).order_by(_pending.c.pos)
+    for row in connection.execute(waiting).all():
+        record = readable(bytes(row.raw))
+        if record is not None and is_wanted(record):
+            connection.execute(delete(_pending).where(_pending.c.pos == row.pos))
+            connection.execute(delete(tables.awaited).where(tables.awaited.c.rid == record.rid.bytes))
+            taken.append((row.audience, record))
+    return taken
+
+
+def _receiver(removal: Removal, key: StreamKey) -> str | None:
+    """The neighbour that one of this node's own streams leads to."""
+    if key.origin != removal.name:
+        return None
+    return removal.registry.parent_of(removal.name) if key.audience == PARENT else child_of(key.audience)
 
 
 def wait_again(connection: Connection, key: StreamKey, records: Sequence[bytes]) -> set[bytes]:

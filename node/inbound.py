@@ -9,7 +9,7 @@ from federation.receiver import Handler, Inbound
 from node import presence
 from node.figures import approval, hearing
 from node.figures import wire as figure_wire
-from node.incident import hear, recall, wire
+from node.incident import anew, hear, recall, wire
 from node.incident.pages import Ear
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def own_handlers(context: "NodeContext") -> Mapping[str, Handler]:
 
 
 def decide_what_waited(context: "NodeContext", session: Session) -> int:
-    """After a restore, once all neighbours have told what they know: answer what was asked back meanwhile."""
-    return hear.settle(session, ear_of(context))
+    """After a restore, once all neighbours have told what they know: answer what was asked back, say who answers."""
+    return anew.say(session, ear_of(context))
 
 
 def _figures(context: "NodeContext") -> Handler:

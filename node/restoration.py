@@ -1,4 +1,4 @@
-"""The end of a restore: once every neighbour has told what it knew, a signed report says what came back."""
+"""A restore, begun and ended: once every neighbour has told what it knew, a signed report says what came back."""
 
 import json
 from collections.abc import Callable
@@ -12,18 +12,30 @@ from sqlalchemy.orm import Session
 from federation import settlement, tables
 from federation.alarm import raise_alarm
 from federation.frame import Signer, from_us
+from federation.removal import Removal
 from federation.settlement import open_restore
 from node import audit
 from node.backup.manifest import sign
 from node.context import NodeContext
+from node.incident import anew
 from node.job import Job
 from pki.private_file import write_private
+from pki.registry import Registry
 
 PERIOD_S = 5.0
 ALARM = "RESTORED"
 FORMAT = "lienthong-restored-1"
 DOMAIN = b"lienthong.restored.v1\x00"
 _restore, _frame, _stream, _parked = tables.restore, tables.frame, tables.stream, tables.parked
+
+
+def begin(session: Session, name: str, registry: Registry, now: datetime, reason: str) -> list[str]:
+    """A copy was put back, and nothing is sealed yet: who must tell what it knows. Nothing unheard says who answers."""
+    around = settlement.neighbours(registry, name)
+    settlement.mark_restored(session, around, now, reason)
+    # What has to be sealed again is sealed by the next start, in an epoch that it draws then.
+    anew.put_aside(session, Removal(name, registry, now, renew=lambda: None))
+    return around
 
 
 def reporting(signer: Signer) -> Job:

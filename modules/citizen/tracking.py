@@ -29,7 +29,7 @@ Say = Callable[[str], str]
 # A step's note is for the staff, but the reason of these is owed to whoever reported.
 _TOLD_NOTES = {"refuse", "duplicate", "resolve", "close", "keep", "reopen", "ask_reopen", "rate"}
 _NOTE_LABELS = {"resolve": "Kết quả", "rate": "Mức đánh giá", "close": "Ghi chú"}
-_UNTOLD_ACTS = {"note"}
+_UNTOLD_ACTS = {"note", "restate"}
 _REASON_LENGTH = 500
 _RATING_TITLES = dict(RATINGS)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from federation import settlement
-from node import audit
+from node import audit, restoration
 from node.backup import journal
 from node.backup.making import Progress, scratch
 from node.backup.manifest import DATABASE, KEYS, Manifest
@@ -42,8 +41,7 @@ def put_back(  # noqa: PLR0917 - what is put where, and how it is opened
         keystore, registry = _who(unpacked, keystore, root)
         believe(unpacked, registry)
         examine(unpacked, registry, clock, keystore.name, progress)
-        around = settlement.neighbours(registry, keystore.name)
-        _make_ready(unpacked, folder, around, clock, may_be_older=may_be_older)
+        around = _make_ready(unpacked, folder, (keystore.name, registry), clock, may_be_older=may_be_older)
         aside = _set_aside(folder, clock.now())
         if not Keystore.exists(folder / "keys"):
             (unpacked.folder / "keys").rename(folder / "keys")
@@ -75,8 +73,10 @@ def _who(unpacked: Unpacked, keystore: Keystore | None, root: Path | None) -> tu
     return found, registry
 
 
-def _make_ready(unpacked: Unpacked, folder: Path, around: list[str], clock: Clock, *, may_be_older: bool) -> None:
-    """The last things that are done to the copy: held against what others rely on, and marked as restored."""
+def _make_ready(
+    unpacked: Unpacked, folder: Path, who: tuple[str, Registry], clock: Clock, *, may_be_older: bool
+) -> list[str]:
+    """The last things that are done to the copy: held against what others rely on, and marked; who is waited for."""
     now, made_at = clock.now(), unpacked.manifest.made_at
     with opened(unpacked, clock) as database:
         safe = journal.newest_safe(folder)
@@ -95,14 +95,16 @@ def _make_ready(unpacked: Unpacked, folder: Path, around: list[str], clock: Cloc
             )
         reason = f"backup of {made_at.isoformat()}"
 
-        def step(session: Session) -> None:
-            settlement.mark_restored(session, around, now, reason)
+        def step(session: Session) -> list[str]:
+            around = restoration.begin(session, *who, now, reason)
             detail = {"sha256": unpacked.sha256, "older_than_safe": bool(gone)}
             audit.record(session, actor=ACTOR, act="restore.begin", subject=reason, detail=detail, now=now)
+            return around
 
-        database.write(step)
+        around = database.write(step)
     if any((unpacked.folder / f"{DATABASE}{end}").exists() for end in _ENDS[1:]):
         raise BackupError("the copy of the database could not be closed; try again")
+    return around
 
 
 def _set_aside(folder: Path, now: datetime) -> Path | None:

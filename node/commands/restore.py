@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from federation import quarantine as put_aside
 from federation import settlement
 from federation.removal import Removal
-from node import audit, local
+from node import audit, local, restoration
 from node.api.restores import LOCAL, overview
 from node.backup.placing import put_back
 from node.clock import SystemClock
@@ -42,15 +42,15 @@ def begin(
     with sentences():
         settings = Settings.load(config)
         keystore, registry = _who(settings)
-        around = settlement.neighbours(registry, keystore.name)
         now = SystemClock().now()
 
-        def step(session: Session) -> None:
-            settlement.mark_restored(session, around, now, reason)
+        def step(session: Session) -> list[str]:
+            around = restoration.begin(session, keystore.name, registry, now, reason)
             audit.record(session, actor=LOCAL, act="restore.begin", subject=reason, detail={}, now=now)
+            return around
 
         with at_rest(settings) as database:
-            database.write(step)
+            around = database.write(step)
         _say({"unsettled": sorted(around)})
 
 

@@ -178,7 +178,16 @@ def _finish(session: Session, before: Incident, outcome: Outcome, action: Action
     kind_of = IncidentKind(incident.kind, incident.kind_title, incident.rises_from)
     if kind == wire.STATUS and incident.told_up == 0 and incident.status.is_open and kind_of.rises(incident.severity):
         kind = wire.ALERT
-    incident = tell.own_step(session, desk.centre, incident, event, now=desk.now, kind=kind, answer=outcome.answer)
+    incident = tell.own_step(
+        session,
+        desk.centre,
+        incident,
+        event,
+        now=desk.now,
+        kind=kind,
+        answer=outcome.answer,
+        is_locked=desk.is_locked,
+    )
     rows.save(session, incident)
     return incident
 

@@ -111,3 +111,13 @@ def recalled(custody: Custody, own: Custody, *, me: str) -> Custody:
         return own
     had_it = custody.is_responsible(me) or custody.state is CustodyState.GIVEN
     return replace(own, state=CustodyState.GIVEN if had_it else CustodyState.ELSEWHERE)
+
+
+def undecided(custody: Custody, verdict: Answer, *, me: str, now: datetime) -> Custody:
+    """What the receiver sees of an offer once a decision that nobody heard is void: the offer, unless more is known.
+
+    Only what followed from that decision goes with it: that it held, offered in its turn, or did not hold.
+    """
+    if custody.term != verdict.next_term or custody.holder != (me if verdict.accepted else verdict.giver):
+        return custody
+    return Custody(CustodyState.OFFERED, verdict.giver, me, verdict.term, now)

@@ -61,7 +61,7 @@ def confirm(session: Session, incident: Incident, heard: Sequence[Event], ear: E
         if is_erasure(incident, event) and incident.origin != me:
             done = Event(at=ear.now, centre=me, actor="", act=DONE[event.act], status=incident.status, note=event.note)
             rows.add_event(session, incident.id, done)
-            incident = tell.own_step(session, ear.centre, incident, done, now=ear.now)
+            incident = tell.own_step(session, ear.centre, incident, done, now=ear.now, is_locked=ear.is_locked)
         elif event.act in DONE.values() and incident.origin == me:
             detail = {"centre": event.centre, "at": event.at.isoformat(), "key_id": (event.key_id or b"").hex()}
             act = f"incident.{event.act}"

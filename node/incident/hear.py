@@ -8,9 +8,9 @@ from federation.end_receipt import give
 from federation.receiver import Inbound, Unacceptable
 from federation.rights import is_past_parent, step_towards
 from node.incident import custody as custody_rules
-from node.incident import rows, tell, wire, wish
+from node.incident import reply, rows, tell, wire, wish
 from node.incident.attachment import attach
-from node.incident.custody import Answer, CustodyError
+from node.incident.custody import CustodyError
 from node.incident.erase import clear, confirm, is_erasure
 from node.incident.pages import Ear, Page, event_of, leave_heard, proof_of, proves_offer, says_nothing_new, unfold
 from node.incident.sealing import opened, read_late
@@ -46,7 +46,7 @@ def hear(session: Session, inbound: Inbound, ear: Ear) -> None:
     else:
         incident = replace(incident, heard_above=max(incident.heard_above, news.serial))
         incident = tell.pass_on_down(session, incident, inbound, ear.now)
-    incident = _decide_at_once(session, incident, inbound, news, ear)
+    incident = reply.reply(session, incident, inbound, news, ear)
     incident = wish.note_heard(session, incident, fresh, ear)
     incident = confirm(session, read_late(session, incident), fresh, ear)
     leave_heard(session, incident, inbound, fresh, ear)
@@ -196,7 +196,7 @@ def _custody_heard(session: Session, incident: Incident, page: Page, ear: Ear) -
         heard = custody_rules.hear_answer(
             custody, news.answer, me=me, receiver=record.origin, now=ear.now, is_proved=proves_offer(page, ear)
         )
-        return replace(incident, custody=heard)
+        incident, custody = replace(incident, custody=heard), heard
     claim = news.claim
     if claim is None or record.origin not in {custody.holder, custody.offered_to}:
         return incident
@@ -242,7 +242,7 @@ def _status_heard(incident: Incident, before: Custody, page: Page, event: Event,
             was_forgotten = before.may_end(me)
             status = incident.status if was_forgotten else incident.resumes or Status.RECEIVED
             return replace(incident, status=status, status_at=ear.now, resumes=None)
-    elif not _has_authority(page, before, custody):
+    elif not _has_authority(page, before, custody) or _only_repeats(page, before, custody):
         return incident
     return replace(
         incident,
@@ -254,54 +254,15 @@ def _status_heard(incident: Incident, before: Custody, page: Page, event: Event,
     )
 
 
+def _only_repeats(page: Page, before: Custody, after: Custody) -> bool:
+    """Whether somebody who does not hold it says anew, after a restore, what is known here: its status may be old."""
+    is_anew = page.news.step is not None and page.news.step.act == tell.ANEW
+    return is_anew and before == after and page.record.origin != after.holder
+
+
 def _has_authority(page: Page, before: Custody, after: Custody) -> bool:
     """Whether a bystander takes the status from this author: it holds, or just answered, by the newest term."""
     claim = page.news.claim
     if claim is not None and claim.term < after.term:
         return False
     return page.record.origin in {before.holder, after.holder} or page.news.answer is not None
-
-
-def _decide_at_once(session: Session, incident: Incident, inbound: Inbound, news: News, ear: Ear) -> Incident:
-    """A giver that asks its offer back gets it, unless it was decided before; what is written down decides.
-
-    A centre that was put back may have decided and not know it: it waits until its neighbours have told it all.
-    """
-    if inbound.kind != wire.WITHDRAW or news.claim is None:
-        return incident
-    giver, term = inbound.origin, news.claim.term
-    if rows.decision(session, incident.id, giver, term) in rows.FINAL:
-        return incident
-    is_open = _is_open(incident, giver, term)
-    if ear.is_locked:
-        return replace(incident, custody=replace(incident.custody, asked_back=True)) if is_open else incident
-    return _give_back(session, incident, Answer(giver, term, accepted=False), ear)
-
-
-def settle(session: Session, ear: Ear) -> int:
-    """Decide what was asked back, and note what was wished, while this centre was locked; how many that were."""
-    found = rows.asked_back_from(session, ear.centre.name)
-    for incident in found:
-        verdict = Answer(incident.custody.holder, incident.custody.term, accepted=False)
-        told = _give_back(session, incident, verdict, ear)
-        rows.save(session, replace(told, version=told.version + 1, updated_at=ear.now))
-    return len(found) + wish.note_late(session, ear)
-
-
-def _is_open(incident: Incident, giver: str, term: int) -> bool:
-    custody = incident.custody
-    return custody.state is CustodyState.OFFERED and (custody.holder, custody.term) == (giver, term)
-
-
-def _give_back(session: Session, incident: Incident, verdict: Answer, ear: Ear) -> Incident:
-    me = ear.centre.name
-    rows.decide(session, incident.id, verdict.giver, verdict.term, rows.REFUSED, at=ear.now)
-    if _is_open(incident, verdict.giver, verdict.term):
-        verdict = replace(verdict, offer=tell.signed_offer(session, incident))
-        custody = custody_rules.answer(incident.custody, verdict, me=me, now=ear.now)
-        status = incident.resumes or Status.RECEIVED
-        incident = replace(incident, custody=custody, status=status, status_at=ear.now, resumes=None)
-    note = "Trả lại theo đề nghị của nơi chuyển"
-    event = Event(at=ear.now, centre=me, actor="", act="decline", status=incident.status, note=note)
-    rows.add_event(session, incident.id, event)
-    return tell.own_step(session, ear.centre, incident, event, now=ear.now, answer=verdict)

@@ -1,6 +1,7 @@
 """What a restored centre learns from its own signed records, which its neighbours give back after it has lost them.
 
-Nothing is told again and nobody is answered: all this was said before. A record on an incident that is not known here
+Nothing is told again and nobody is answered meanwhile: `anew.py` does that once all is known. What is given back was
+heard, and so counts before anything that a copy says and nobody heard. A record on an incident that is not known here
 yet is not acceptable now; it is parked, and applied once the neighbour that the incident came from has sent it again.
 """
 
@@ -33,10 +34,11 @@ def recall(session: Session, record: Inbound, ear: Ear) -> None:
         incident = replace(incident, told_up=told_up, content_rid=content_rid)
     else:
         incident = replace(incident, told_down=max(incident.told_down, news.serial))
-    if news.step is not None and news.claim is not None:
-        incident = _step_again(session, incident, record, news.step, news.claim, ear)
     if news.answer is not None:
-        _decide_again(session, incident, news.answer, ear)
+        incident = _decide_again(session, incident, news.answer, ear)
+    if news.step is not None:
+        incident = _step_again(session, incident, record, news.step, news.claim, ear)
+    rows.want_anew(session, incident.id)
     rows.save(session, replace(incident, version=incident.version + 1, updated_at=ear.now))
 
 
@@ -74,7 +76,7 @@ def _open_again(session: Session, news: News, ear: Ear) -> Incident | None:
 
 
 def _step_again(  # noqa: PLR0917 - an incident, and what was signed about it
-    session: Session, incident: Incident, record: Inbound, step: Step, claim: Claim, ear: Ear
+    session: Session, incident: Incident, record: Inbound, step: Step, claim: Claim | None, ear: Ear
 ) -> Incident:
     """A line of the timeline, unless it is there; it moves custody and status only if nothing later is known."""
     me = ear.centre.name
@@ -94,10 +96,13 @@ def _step_again(  # noqa: PLR0917 - an incident, and what was signed about it
     if is_erasure(incident, event):
         incident = clear(session, incident, event, ear.now)
     rows.add_event(session, incident.id, event)
-    before, said = incident.custody, _custody(record, step, claim, me)
-    custody = custody_rules.recalled(before, said, me=me)
-    is_latest = all(event.at <= step.at for event in own)
-    if custody_rules.progress(said) < custody_rules.progress(before) or not is_latest or claim.holder != me:
+    before, custody = incident.custody, incident.custody
+    is_present = before.is_responsible(me)
+    if claim is not None:
+        said = _custody(record, step, claim, me)
+        custody = custody_rules.recalled(before, said, me=me)
+        is_present = claim.holder == me and custody_rules.progress(said) >= custody_rules.progress(before)
+    if not is_present or any(event.at > step.at for event in own):
         return replace(incident, custody=custody)
     if record.kind == wire.WITHDRAW:
         custody = replace(custody, asked_back=True)
@@ -121,7 +126,14 @@ def _custody(record: Inbound, step: Step, claim: Claim, me: str) -> Custody:
     )
 
 
-def _decide_again(session: Session, incident: Incident, answer: Answer, ear: Ear) -> None:
-    verdict = rows.ACCEPTED if answer.accepted else rows.REFUSED
-    if rows.decision(session, incident.id, answer.giver, answer.term) not in rows.FINAL:
-        rows.decide(session, incident.id, answer.giver, answer.term, verdict, at=ear.now)
+def _decide_again(session: Session, incident: Incident, answer: Answer, ear: Ear) -> Incident:
+    """What was decided; a contrary decision that is known here was heard by nobody, and all that followed from it."""
+    verdict, custody = rows.ACCEPTED if answer.accepted else rows.REFUSED, incident.custody
+    known = rows.decision(session, incident.id, answer.giver, answer.term)
+    if known == verdict:
+        return incident
+    if known in {rows.ACCEPTED, rows.REFUSED}:
+        unheard = replace(answer, accepted=not answer.accepted)
+        custody = custody_rules.undecided(custody, unheard, me=ear.centre.name, now=ear.now)
+    rows.decide(session, incident.id, answer.giver, answer.term, verdict, at=ear.now, was_heard=True)
+    return replace(incident, custody=custody)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -115,6 +116,9 @@ incident_thumbnail = Table(
     Column("incident_id", Uuid, primary_key=True),
     Column("picture", LargeBinary, nullable=False),
 )
+
+# Of which it must be said anew who answers, once a restore is over: words about it were given back, or said unsure.
+incident_anew = Table("incident_anew", metadata, Column("incident_id", Uuid, primary_key=True))
 
 # What this centre decided about the offers that others made to it: decided once, and final.
 incident_offer = Table(
@@ -303,10 +307,28 @@ def decision(session: Session, incident_id: UUID, giver: str, term: int) -> str 
     )
 
 
-def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: str, *, at: datetime) -> None:
-    """Write a decision down; one that is final cannot be changed."""
+def latest_verdict(session: Session, incident_id: UUID, giver: str) -> tuple[int, bool] | None:
+    """The last offer of a giver that this centre accepted or refused: its term, and whether it was accepted."""
+    mine = (incident_offer.c.incident_id == incident_id) & (incident_offer.c.giver == giver)
+    answered = mine & incident_offer.c.decision.in_((ACCEPTED, REFUSED))
+    query = select(incident_offer.c.term, incident_offer.c.decision).where(answered)
+    row = session.execute(query.order_by(incident_offer.c.term.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.term, row.decision == ACCEPTED)
+
+
+def decide(
+    session: Session,
+    incident_id: UUID,
+    giver: str,
+    term: int,
+    verdict: str,
+    *,
+    at: datetime,
+    was_heard: bool = False,
+) -> None:
+    """Write a decision down; one that is final cannot be changed, but by one that a neighbour heard and gives back."""
     known = decision(session, incident_id, giver, term)
-    if known in FINAL:
+    if known in FINAL and not was_heard:
         message = f"the offer of term {term} was {known} before"
         raise ValueError(message)
     key = {"incident_id": incident_id, "giver": giver, "term": term}
@@ -315,6 +337,21 @@ def decide(session: Session, incident_id: UUID, giver: str, term: int, verdict: 
         return
     same = [incident_offer.c[name] == value for name, value in key.items()]
     session.execute(update(incident_offer).where(*same).values(decision=verdict, at=at))
+
+
+def want_anew(session: Session, incident_id: UUID) -> None:
+    """Remember that of this incident it must be said anew who answers for it."""
+    known = select(incident_anew.c.incident_id).where(incident_anew.c.incident_id == incident_id)
+    if session.scalar(known) is None:
+        session.execute(insert(incident_anew).values(incident_id=incident_id))
+
+
+def take_wanted_anew(session: Session) -> list[Incident]:
+    """The incidents of which that must be said, each only once, the oldest first."""
+    query = select(incident).join(incident_anew, incident_anew.c.incident_id == incident.c.id)
+    found = [value_of(row) for row in session.execute(query.order_by(incident.c.opened_at, incident.c.id)).mappings()]
+    session.execute(delete(incident_anew))
+    return found
 
 
 def void_older(session: Session, incident_id: UUID, giver: str, term: int, *, at: datetime) -> None:

@@ -185,6 +185,7 @@ ACT_TITLES: Mapping[str, str] = {action.name: action.title for action in _ACTION
     "reopen_asked": "Đã nhận đề nghị mở lại",
     "rated": "Đã nhận đánh giá",
     "bypass": "Nhận qua đường vòng",
+    "restate": "Nhắc lại sau khôi phục",
     "erase": "Xóa nội dung",
     "erase_pictures": "Xóa ảnh",
     "erased": "Đã xóa nội dung và khóa theo yêu cầu",

@@ -16,6 +16,8 @@ from node.incident.wire import News
 from node.territory import Centre
 from node.trail import leave
 
+ANEW = "restate"
+
 
 def own_step(
     session: Session,
@@ -26,16 +28,20 @@ def own_step(
     now: datetime,
     kind: str = wire.STATUS,
     answer: Answer | None = None,
+    is_locked: bool = False,
 ) -> Incident:
     """Tell both sides what was done here; above hears of it if it knows the incident already, or the kind says so.
 
-    The incident comes back with its counts of messages; the caller saves it.
+    The incident comes back with its counts of messages; the caller saves it. A restored centre that is not told all yet
+    says nothing of custody: it is unsure.
     """
+    if is_locked:
+        rows.want_anew(session, incident.id)
     news = News(
         incident_id=incident.id,
         serial=1,
         step=wire.step_of(event, incident.resumes),
-        claim=wire.claim_of(incident.custody),
+        claim=None if is_locked else wire.claim_of(incident.custody),
         answer=answer,
     )
     if centre.parent is not None and (incident.told_up > 0 or kind != wire.STATUS):
@@ -46,6 +52,21 @@ def own_step(
     facts = {"act": event.act, "status": event.status.value, "up": incident.told_up, "down": incident.told_down}
     leave(session, "incident step", incident.id, centre=centre.name, **facts)
     return incident
+
+
+def anew(
+    session: Session,
+    centre: Centre,
+    incident: Incident,
+    *,
+    now: datetime,
+    kind: str = wire.STATUS,
+    answer: Answer | None = None,
+) -> Incident:
+    """Say to both sides once more who answers for it, with a line in the timeline; the caller saves the incident."""
+    event = Event(at=now, centre=centre.name, actor="", act=ANEW, status=incident.status, note="")
+    rows.add_event(session, incident.id, event)
+    return own_step(session, centre, incident, event, now=now, kind=kind, answer=answer)
 
 
 def signed_offer(session: Session, incident: Incident) -> bytes:

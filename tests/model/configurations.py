@@ -5,9 +5,10 @@ Sizes are chosen so that the whole run fits into a few minutes of one core; the 
 
 from dataclasses import dataclass
 
-from tests.model import relay, restored, variants
+from tests.model import lives, relay, restored, variants
 from tests.model.custody import Custody, CustodyRules
 from tests.model.delivery import Delivery
+from tests.model.lives import Lives
 from tests.model.relay import Relay
 from tests.model.restored import Restored
 from tests.model.rules import Budget
@@ -57,6 +58,7 @@ DELIVERY = (
         "two records, restored, old answers arrive late", Budget(2, 0, 1, epochs=3, is_late=True), is_quick=False
     ),
 )
+_OFFERED = Lives(2, 2, withdraws=False, is_offered=True)
 DUTY = (
     Configuration("custody between two centres, terms up to 5", Custody(2, most_term=5)),
     Configuration("custody between three centres, terms up to 4", Custody(3, most_term=4)),
@@ -65,6 +67,15 @@ DUTY = (
     Configuration("custody between two centres, terms up to 7", Custody(2, most_term=7), is_quick=False),
     Configuration("custody between three centres, terms up to 5", Custody(3, most_term=5), is_quick=False),
     Configuration("custody, both are restored", Restored((1, 1)), is_quick=False),
+    Configuration("custody, put back twice to copies of two lives, no centre above", Lives(2, 2, has_top=False)),
+    Configuration("custody, put back twice to copies of two lives, an open offer", _OFFERED),
+    Configuration("custody, put back twice to copies of two lives", Lives(2, 2), is_quick=False),
+    Configuration("custody, put back three times, no centre above", Lives(3, 3, has_top=False), is_quick=False),
+    Configuration(
+        "custody, put back twice, and offered further up",
+        Lives(2, 2, most_term=2, withdraws=False, is_offered=True),
+        is_quick=False,
+    ),
 )
 RELAY = (
     Configuration("a lying district, two frames", Relay(frames=(1, 1), ticks=3)),
@@ -89,6 +100,14 @@ WRONG = (*(_variant(one) for one in variants.WRONG), *CUSTODY_VARIANTS)
 MORE_WRONG = (
     *(_variant(one) for one in variants.MORE_WRONG),
     *(Configuration(f"custody: {name}", Restored((1, 1), rules), breaks) for name, rules, breaks in restored.WRONG),
+    *(
+        Configuration(
+            f"custody of many lives: {name}",
+            Lives(2, 2, rules=rules, most_term=2, withdraws=False, is_offered=True),
+            breaks,
+        )
+        for name, rules, breaks in lives.WRONG
+    ),
 )
 WRONG_RELAY = tuple(Configuration(name, Relay(rules, breaks=breaks), breaks) for name, rules, breaks in relay.WRONG)
 EQUIVALENT = _variant(variants.EQUIVALENT)

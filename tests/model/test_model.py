@@ -92,6 +92,7 @@ def test_the_command_ends_in_one_line_of_json(capsys, monkeypatch):
     few = (configurations.DELIVERY[0],)
     monkeypatch.setattr(configurations, "PROPOSED", few)
     monkeypatch.setattr(configurations, "RELAY", configurations.RELAY[:1])
+    monkeypatch.setattr(configurations, "MORE_WRONG", configurations.MORE_WRONG[:3])  # the others are searched above
     assert command.main(["--quick"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert json.loads(lines[-1])["mutants_killed"] == "15/15"
@@ -102,5 +103,6 @@ def test_the_command_fails_when_a_variant_survives(monkeypatch):
     harmless = Configuration("harmless", configurations.DELIVERY[0].model, "I1")
     monkeypatch.setattr(configurations, "PROPOSED", (configurations.DELIVERY[0],))
     monkeypatch.setattr(configurations, "RELAY", ())
+    monkeypatch.setattr(configurations, "MORE_WRONG", ())
     monkeypatch.setattr(configurations, "WRONG", (*configurations.WRONG[:14], harmless))
     assert command.main(["--quick"]) == 1

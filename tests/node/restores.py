@@ -13,9 +13,11 @@ from federation.frame import StreamKey
 from federation.hello import position
 from federation.kinds import own_kinds
 from federation.ledger import Sealer
+from federation.removal import Removal
 from federation.restitution import Restitution, following, locator
 from federation.v1 import link_pb2
 from node import inbound
+from node.incident import anew
 from tests.fakes.storage import FakeStorage
 from tests.simulation.posts import Line, Post, Tree
 
@@ -40,6 +42,8 @@ def restore(post: Post, copy: Path) -> None:
     post.database = post.context.database = FakeStorage(file)
     post.sealer = Sealer(post.keystore, post.random, post.clock.now)
     post.is_locked = True
+    removal = Removal(post.name, post.registry.current, post.clock.now(), post.sealer.renew)
+    post.database.write(lambda session: anew.put_aside(session, removal))
 
 
 def lines_of(tree: Tree, post: Post) -> list[Line]:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from node.errors import Conflict
-from node.incident import erase, rows, wire
+from node.incident import erase, rows, tell, wire
 from node.incident.attachment import incident_attachment
 from node.incident.value import Status
 from tests.node.restores import back_up, meet, restore
@@ -35,7 +35,8 @@ def held(post, table, incident_id):
 
 def says_nothing(post, incident_id):
     found = post.find(incident_id)
-    own = [event for event in post.timeline(incident_id) if event.centre == found.origin]
+    said = [event for event in post.timeline(incident_id) if event.act != tell.ANEW]
+    own = [event for event in said if event.centre == found.origin]
     return (
         (found.title, found.description, found.place) == (found.kind_title, erase.ERASED, None)
         and not found.has_thumbnail

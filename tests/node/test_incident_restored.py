@@ -145,13 +145,13 @@ def test_a_receiver_that_forgot_its_acceptance_gets_it_back_and_may_end(tree, co
     tree.later(seconds=5)
     tree.district.act(one.id, "triage", severity="4")
     tree.carry()
-    lines = len(tree.district.timeline(one.id))
+    lines = [line.act for line in tree.district.timeline(one.id)]
     restore(tree.district, copy)
     meet(tree, tree.district)
     tree.carry()
     found = tree.district.find(one.id)
     assert (found.custody.state, found.custody.term, found.status) == (CustodyState.HELD, 2, Status.TRIAGED)
-    assert len(tree.district.timeline(one.id)) == lines
+    assert sorted(line.act for line in tree.district.timeline(one.id)) == sorted([*lines, "restate"])
     tree.district.act(one.id, "resolve", note="xong")
     tree.carry()
     assert {post.find(one.id).status for post in tree.posts.values()} == {Status.RESOLVED}
@@ -265,77 +265,6 @@ def test_an_unanswered_offer_is_overdue_at_both_ends_and_returns_to_nobody(tree)
     assert tree.commune.find(one.id).custody.is_responsible(tree.commune.name)
 
 
-def _two_lives(tree, copy, first, second):
-    """The district does the first and tells nobody, is put back to before it and does the second; then to after it."""
-    later = copy.with_name("later.db")
-    back_up(tree.district, copy)
-    first()
-    back_up(tree.district, later)
-    for one, do in ((copy, second), (later, lambda: None)):
-        tree.later(seconds=1)
-        restore(tree.district, one)
-        meet(tree, tree.district)
-        do()
-        tree.carry()
-
-
-def test_what_is_passed_on_once_more_from_a_life_that_was_given_up_is_not_parked(tree, copy):
-    """In both lives the district passes the alert on as its first message; the province has verified the alert."""
-    one = tree.commune.open_flood()
-    _two_lives(tree, copy, tree.line("26374").carry, lambda: None)
-    assert not any(post.parked() for post in tree.posts.values())
-    lines = tree.province.timeline(one.id)
-    assert [line.act for line in lines].count("open") == 1
-    tree.later(seconds=1)
-    tree.commune.act(one.id, "receive")
-    tree.carry()
-    assert {post.find(one.id).status for post in tree.posts.values()} == {Status.RECEIVED}
-
-
-def test_who_declined_an_offer_that_it_never_heard_follows_what_the_giver_says_next(tree, copy):
-    """The district's offer was lost with its disk, but not its word of it below; then it asks the offer back."""
-    one = tree.commune.open_flood()
-    tree.carry()
-    back_up(tree.district, copy)
-    tree.commune.escalate(one.id)
-    tree.line("26374").carry()
-    tree.district.act(one.id, "accept")
-    tree.later(seconds=1)
-    tree.district.escalate(one.id)
-    tree.line("26374").carry()
-    tree.later(seconds=1)
-    restore(tree.district, copy)
-    meet(tree, tree.district)
-    tree.district.act(one.id, "withdraw")
-    tree.carry()
-    tree.later(seconds=1)
-    tree.district.act(one.id, "note", note="tiếp tục")
-    tree.carry()
-    views = [post.find(one.id).custody for post in tree.posts.values()]
-    assert {(view.holder, view.offered_to, view.term) for view in views} == {(tree.district.name, None, 4)}
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a decision that nobody heard, and one that they did, contradict: see the protocol",
-)
-@pytest.mark.parametrize(("unheard", "heard"), [("decline", "accept"), ("accept", "decline")])
-def test_a_decision_that_nobody_heard_gives_way_to_the_one_they_did(tree, copy, unheard, heard):
-    one = tree.commune.open_flood()
-    tree.commune.escalate(one.id)
-    tree.carry()
-
-    def decide(name):
-        tree.later(seconds=1)
-        tree.district.act(one.id, name, **({"note": "x"} if name == "decline" else {}))
-
-    _two_lives(tree, copy, lambda: decide(unheard), lambda: decide(heard))
-    views = [post.find(one.id).custody for post in tree.posts.values()]
-    assert len({(view.holder, view.term) for view in views}) == 1
-    assert not any(post.parked() for post in tree.posts.values())
-
-
 def _ends(line):
     return {line.child.code, line.parent.code}
 
@@ -343,8 +272,8 @@ def _ends(line):
 class Restores(RuleBasedStateMachine):
     """People act, lines carry some, and disks are put back to any copy of their life; then comes a whole hello.
 
-    Never those of two neighbours in one run: what both forgot, nobody can give back. Never to a copy of what an earlier
-    restore gave up: what nobody heard of that may contradict what they heard since.
+    Never those of two neighbours in one run: what both forgot, nobody can give back. But to a copy of a life that an
+    earlier restore gave up as well: what nobody heard of that may contradict what they heard since.
     """
 
     def __init__(self):
@@ -420,10 +349,7 @@ class Restores(RuleBasedStateMachine):
         )
         self.tree.later(seconds=1)
         self.put_back.add(self.copies[copy])
-        code = self.copies[copy]
-        restore(self.tree.posts[code], copy)
-        given_up = list(self.copies)[list(self.copies).index(copy) + 1 :]
-        self.copies = {one: of for one, of in self.copies.items() if of != code or one not in given_up}
+        restore(self.tree.posts[self.copies[copy]], copy)
 
     @precondition(lambda self: any(post.is_locked for post in self.posts))
     @rule(sent_first=st.booleans())
@@ -450,7 +376,4 @@ SHORT = settings(max_examples=10, stateful_step_count=25, deadline=None, phases=
 Restores.TestCase.settings = settings(SHORT, derandomize=True)
 LongRestores.TestCase.settings = settings(SHORT, max_examples=200, phases=(Phase.generate,), print_blob=True)
 TestRestores = Restores.TestCase
-_OPEN = pytest.mark.xfail(
-    strict=False, reason="in a rare life one view stays a term behind; not understood: see the protocol's end"
-)
-TestLongRestores = pytest.mark.drill(pytest.mark.timeout(900)(_OPEN(LongRestores.TestCase)))
+TestLongRestores = pytest.mark.drill(pytest.mark.timeout(900)(LongRestores.TestCase))

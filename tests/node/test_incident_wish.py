@@ -4,7 +4,7 @@ import pytest
 
 from federation.ledger import PARENT
 from node.errors import Conflict
-from node.incident.hear import settle
+from node.incident import anew
 from node.incident.pages import Ear
 from node.incident.value import Status
 from tests.simulation.posts import Tree
@@ -127,8 +127,8 @@ def test_a_restored_centre_takes_a_wish_up_once_all_has_been_told(tree):
     assert tree.district.find(one).status is Status.RESOLVED
     tree.district.is_locked = False
     ear = Ear(tree.district.centre, tree.district.registry.current, tree.clock.now())
-    assert tree.district.database.write(lambda session: settle(session, ear)) == 1
-    assert tree.district.database.write(lambda session: settle(session, ear)) == 0
+    assert tree.district.database.write(lambda session: anew.say(session, ear)) == 1
+    assert tree.district.database.write(lambda session: anew.say(session, ear)) == 0
     tree.carry()
     assert statuses(tree, one) == [Status.REOPEN_ASKED] * 3
 
