@@ -290,6 +290,8 @@ def test_health_tells_a_lost_line_from_one_that_was_never_heard(visit):
     assert "○ Chưa rõ" in shown
     assert "▲ Cần chú ý" in shown
     assert "9 ngày" in shown
+    assert "5.000 ngày" in shown
+    assert "32,0 GB" in shown
 
 
 def test_health_in_english_leaves_no_vietnamese_words_of_ours(visit):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.ui.conftest import message_ids
 from ui.client import Client, open_connection
-from ui.texts.words import coded, english, language_of, say
+from ui.texts.words import coded, english, language_of, number, say
 from ui.widgets.plain import plain
 
 _PLACES = re.compile(r"\{(\w+)\}")
@@ -50,3 +50,9 @@ def test_an_id_from_the_address_bar_is_one_path_segment(node):
         with pytest.raises(Exception, match="404"):
             client.incident("../session?x=")
     assert node.requests[-1][1].startswith("/api/v1/incidents/..%2Fsession%3Fx%3D")
+
+
+def test_numbers_are_written_as_the_reader_writes_them():
+    assert number(1204.5, "vi", 1) == "1.204,5"
+    assert number(1204.5, "en", 1) == "1,204.5"
+    assert number(5000, "vi") == "5.000"

@@ -6,12 +6,13 @@ import streamlit as st
 
 from ui import session
 from ui.client import Json, NodeDownError, RefusedError
+from ui.texts.words import number
 from ui.widgets.plain import plain
 
 PERMISSION = "link.read"
 _LOCAL = timezone(timedelta(hours=7))
 _EVERY_S = 15
-_MIB = 1024 * 1024
+_GB = 1024**3
 
 
 def show() -> None:
@@ -137,7 +138,7 @@ def _certificate(one: Json) -> Json:
     return {
         t("Tên"): _coded("certificate", one),
         t("Trạng thái"): _state(one["state"]),
-        t("Còn lại"): t("{n} ngày", n=one["days_left"]),
+        t("Còn lại"): t("{n} ngày", n=number(one["days_left"], session.language())),
         t("Chi tiết"): t("hết hạn {at}", at=_time(one["not_after"])),
     }
 
@@ -146,14 +147,18 @@ def _disk(disk: Json) -> Json:
     t = session.words()
     database = disk["database_bytes"]
     size = (
-        t("cơ sở dữ liệu {n} MiB", n=database // _MIB) if database is not None else t("cơ sở dữ liệu ở máy chủ riêng")
+        t("cơ sở dữ liệu {size}", size=_size(database)) if database is not None else t("cơ sở dữ liệu ở máy chủ riêng")
     )
     return {
         t("Tên"): t("Ổ đĩa"),
         t("Trạng thái"): _state(disk["state"]),
-        t("Còn lại"): t("{n} MiB", n=disk["free_bytes"] // _MIB),
+        t("Còn lại"): _size(disk["free_bytes"]),
         t("Chi tiết"): size,
     }
+
+
+def _size(count: int) -> str:
+    return f"{number(count / _GB, session.language(), 1 if count < 100 * _GB else 0)} GB"
 
 
 def _job(one: Json) -> Json:

@@ -7,6 +7,7 @@ from typing import Literal
 
 Language = Literal["vi", "en"]
 _TABLE = Path(__file__).with_name("en.json")
+_SIGNS = str.maketrans(",.", ".,")
 _CODES = Path(__file__).with_name("codes.json")
 
 
@@ -40,3 +41,9 @@ def say(message: str, language: Language, **values: object) -> str:
     for name, value in values.items():
         text = text.replace("{" + name + "}", str(value))
     return text
+
+
+def number(value: float, language: Language, digits: int = 0) -> str:
+    """A number as it is written there: 1.204,5 in Vietnamese and 1,204.5 in English."""
+    text = f"{value:,.{digits}f}"
+    return text if language == "en" else text.translate(_SIGNS)
