@@ -1,15 +1,18 @@
 """Keys are copied apart from the database, come back with the newest registry, and may rest encrypted."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from pki import encoding, key_copy, locked_keys
+from pki.approval import SigningKey
 from pki.authority import Authority
 from pki.errors import PkiError
 from pki.founding import create_spare
 from pki.keystore import Keystore
 from pki.registry import Registry
+from pki.statement import sign_contents
 from tests.fakes.authority import THREE_TIERS, FakeFederation, small_federation
 
 WORDS = b"a long enough passphrase"
@@ -178,3 +181,18 @@ def test_a_spare_of_another_federation_and_one_that_was_not_adopted(land: FakeFe
     before = land.authority.issuing.certificate
     assert not land.authority.adopt_spare(tmp_path / "spare", land.now)
     assert land.authority.issuing.certificate == before
+
+
+def test_a_newest_registry_that_takes_something_back_is_not_put_there(land: FakeFederation) -> None:
+    """Both real signers, a higher version, and a revocation undone: the folder has seen the revocation."""
+    raw = key_copy.seal_folder(keys_of(land), WORDS)
+    before = land.registry.contents
+    land.authority.revoke(land.name("26374"), land.now)
+    land.registry_file("731")
+    folder = land.folder / "authority"
+    first, second = SigningKey.load(folder, "registry.key"), SigningKey.load(folder / "second-signer")
+    undone = dataclasses.replace(before, version=land.registry.version + 1)
+    newest = sign_contents(undone, first, (first.approve(undone), second.approve(undone)))
+    assert refused(key_copy.put_back, key_copy.open_copy(raw, WORDS), keys_of(land), newest) == "TAKEN_BACK"
+    assert land.registry_file("731").current.centre(land.name("26374")).state == "revoked"
+    assert sorted(one.name for one in land.home("731").iterdir()) == ["keys"]
