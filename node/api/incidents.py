@@ -1,6 +1,6 @@
 """Incidents over HTTP: the queue, one incident with all that is known of it, and what may be done to it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -106,6 +106,7 @@ def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequ
         raise Forbidden(f"vai trò {principal.role.title} không được “{action.title}”")
     desk = Desk(context.centre, principal.display_name, context.clock.now(), context.custody_locked())
     fields = dict(asked.model_extra or {})
+    _check_named(context, principal, asked.name, fields)
 
     def step(session: Session) -> Incident:
         done = perform(session, desk, incident_id, asked.name, version=asked.version, fields=fields)
@@ -125,6 +126,18 @@ def act(request: Request, principal: Actor, incident_id: UUID, asked: ActionRequ
         error.extra |= _changed(context, incident_id, asked.version)
         raise
     return _detail(context, principal, done)
+
+
+def _check_named(context: NodeContext, principal: Principal, name: str, fields: Mapping[str, object]) -> None:
+    """Raise Invalid where a step names an incident outside of the person's area, in the words for one that is none."""
+    areas = areas_of(context, principal)
+    if name != "duplicate" or areas is None:
+        return
+    number = str(fields.get("of") or "").strip()
+    known = context.database.read(lambda session: rows.find_number(session, number))
+    if known is not None and context.database.read(lambda session: rows.get(session, known)).area_code not in areas:
+        words = f"không có sự cố nào khác mang số {number}"
+        raise Invalid(words, errors=[{"field": "of", "message": "không tìm thấy sự cố này"}])
 
 
 def _changed(context: NodeContext, incident_id: UUID, seen: int) -> dict[str, object]:

@@ -238,6 +238,17 @@ def test_acts_on_incidents_of_the_area_are_read_by_its_leader(walk, limited):
     assert {"audit.export", "access.refused"} & set(limited.get("/api/v1/audit/acts").json()["items"]) == set()
 
 
+def test_a_step_that_names_an_incident_of_the_other_area_is_told_that_there_is_none(walk, limited):
+    path = f"/api/v1/incidents/{walk.own['incident_id']}"
+    told = []
+    for number in (walk.other["number"], "731-999999"):
+        body = {"name": "duplicate", "version": limited.get(path).json()["version"], "of": number, "note": "trùng"}
+        answer = limited.post(f"{path}/actions", json=body)
+        assert answer.status_code == 422
+        told.append(answer.text.replace(number, "?"))
+    assert told[0] == told[1]
+
+
 @pytest.mark.parametrize(
     ("area", "status"), [("26374", 201), ("731", 201), ("26173", 422), ("75", 422), ("99999", 422)]
 )

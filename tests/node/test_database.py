@@ -250,7 +250,8 @@ def test_ordinary_steps_are_refused_while_the_ballast_does_not_fit(tmp_path, mon
 
 def test_each_owner_has_a_history_of_its_own(tmp_path):
     with closing(open_database(tmp_path)) as database:
-        assert migrate(database.engine, [NODE, SAMPLE]) == {"node": "node_0005", "sample": "sample_0001"}
+        newest = f"node_{max(file.name for file in NODE.migrations.glob('0*.py'))[:4]}"
+        assert migrate(database.engine, [NODE, SAMPLE]) == {"node": newest, "sample": "sample_0001"}
         database.write(lambda session: session.execute(text("INSERT INTO sample_note (text) VALUES ('kept')")))
         migrate(database.engine, [NODE])  # the module is switched off
         assert database.read(lambda session: session.scalar(text("SELECT text FROM sample_note"))) == "kept"
