@@ -258,6 +258,15 @@ def test_filters_come_from_the_address(visit, node):
     assert asked == ["/api/v1/incidents?q=ngap&severity=4&open=true&limit=200"]
 
 
+def test_filters_that_find_nothing_are_cleared_with_one_press(visit, node):
+    page = visit.open(_incidents, q="không đâu có", severity="4")
+    page.button(key="unfilter").click().run()
+    assert page.query_params == {}
+    assert not page.text_input(key="q").value
+    assert node.requests[-1][1] == "/api/v1/incidents?open=true&limit=200"
+    assert labels(page) == []
+
+
 def test_titles_with_markup_stay_text(visit, node):
     node.change(FLOOD, title="![x](http://evil.example/a.png) <b>đậm</b>")
     page = visit.open(_incidents, incident=FLOOD)

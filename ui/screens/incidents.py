@@ -41,6 +41,9 @@ def _list(chosen: str | None) -> None:
         selected=chosen,
         query=repr(sorted(asked.items(), key=str)),
     )
+    if not found.get("total") and any(name in st.query_params for name in _FILTERS):
+        t = session.words()
+        st.button(t("Bỏ mọi bộ lọc"), key="unfilter", on_click=_unfilter)
 
 
 def _filters() -> dict[str, str | bool | None]:
@@ -87,6 +90,11 @@ def _remember(name: str) -> None:
         st.query_params[name] = "1" if value is True else str(value)
     elif name in st.query_params:
         del st.query_params[name]
+
+
+def _unfilter() -> None:
+    for name in _FILTERS:
+        st.query_params.pop(name, None)
 
 
 def _one(chosen: str) -> None:
