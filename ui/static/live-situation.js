@@ -76,7 +76,7 @@ function makeAlarms(page) {
   const { t, formats, line } = page;
   const list = h("ol", { class: "alarm-list" });
   const more = h("button", { type: "button", class: "more", hidden: true, onclick: () => { open = !open; draw(); } });
-  const root = h("section", { class: "alarms", hidden: true, role: "region", "aria-label": t("Cảnh báo") }, list, more);
+  const root = h("section", { class: "alarms", hidden: true, role: "region", "aria-label": t("Báo động") }, list, more);
   let open = false;
   let all = [];
 
@@ -110,7 +110,7 @@ function makeAlarms(page) {
     const shown = open ? all : all.slice(0, 2);
     patchList(list, shown, (one) => `${one.at}|${one.code}|${one.origin}|${one.incident?.id || ""}`, create, update);
     more.hidden = all.length <= 2;
-    setText(more, open ? t("Thu gọn") : t("Xem cả {n} cảnh báo", { n: all.length }));
+    setText(more, open ? t("Thu gọn") : t("Xem cả {n} báo động", { n: all.length }));
     root.hidden = all.length === 0;
     tick(line.now());
   }
