@@ -14,7 +14,7 @@ from node.context import NodeContext
 from node.errors import Conflict, Forbidden, Invalid, NodeError, NotFound, Unavailable
 from node.territory import Tier
 from pki.errors import PkiError
-from pki.registry import CentreEntry
+from pki.registry import CentreEntry, Registry
 
 local_router = APIRouter(prefix="/local/v1/centres", tags=["local"], dependencies=[Depends(public)])
 
@@ -62,13 +62,24 @@ def centre_view(entry: CentreEntry) -> dict[str, Any]:
     }
 
 
+def registry_view(registry: Registry) -> dict[str, Any]:
+    """Describe a registry to a program."""
+    return {
+        "version": registry.version,
+        "tree_version": registry.tree_version,
+        "issued_at": registry.issued_at.isoformat(),
+        "expires_at": registry.expires_at.isoformat(),
+        "denied": len(registry.contents.denied),
+        "centres": [centre_view(one) for one in registry.centres],
+    }
+
+
 @local_router.get("", summary="The registry as this node knows it")
 def everyone(request: Request) -> dict[str, Any]:
     """List every centre with its state, under the version of the registry."""
     context: NodeContext = request.app.state.node
     registry = context.registry.current
-    centres = [centre_view(one) for one in registry.centres]
-    return {"version": registry.version, "issued_at": registry.issued_at.isoformat(), "centres": centres}
+    return registry_view(registry)
 
 
 @local_router.post("", status_code=201, summary="Plan a centre, at the node that has the authority")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from federation.enrolment.visit import token_from_afar
 from node import local
-from node.api.tokens import centre_view
+from node.api.tokens import centre_view, registry_view
 from node.clock import SystemClock
 from node.commands import pki_keys, pki_root, pki_tree
 from node.commands.plain import Config, sentences
@@ -144,6 +144,8 @@ def check(config: Config) -> None:
             typer.echo(f"- {problem}")
         if problems:
             raise typer.Exit(1)
+        if _known(Settings.load(config)).is_stale(_now()):
+            typer.echo("The registry has expired: who was revoked lately is not known here. Links go on.")
         typer.echo(f"{keystore.identity['title']} ({keystore.name}): certificates and registry are in order.")
 
 
@@ -158,7 +160,10 @@ def show(config: Config) -> None:
         for one in known["centres"]:
             above = titles.get(one["parent"], "")
             table.add_row(one["code"], one["title"], one["tier"], one["state"], above, one["name"], one["since"][:16])
-        typer.echo(f"Registry version {known['version']}, signed {known['issued_at'][:16]}")
+        typer.echo(
+            f"Registry version {known['version']}, signed {known['issued_at'][:16]}, good until "
+            f"{known['expires_at'][:16]}; tree {known['tree_version']}; {known['denied']} certificates denied"
+        )
         Console(width=180).print(table)
 
 
@@ -213,6 +218,4 @@ def _known(settings: Settings) -> Registry:
 
 
 def _registry(settings: Settings) -> dict[str, Any]:
-    registry = _known(settings)
-    centres = [centre_view(one) for one in registry.centres]
-    return {"version": registry.version, "issued_at": registry.issued_at.isoformat(), "centres": centres}
+    return registry_view(_known(settings))

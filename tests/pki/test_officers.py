@@ -49,6 +49,7 @@ def test_a_spare_takes_over_by_command(province: Province) -> None:
     assert "certifies from now on" in province.type("pki", "adopt-spare", *config, "--spare", province.folder / "spare")
     assert "UNKNOWN_ISSUER" in province.type("pki", "deny", *config, "--certificate", old, code=1)
     assert "on the deny-list" in province.type("pki", "deny", *config, "--certificate", old, "--root")
+    assert "tree 3; 1 certificates denied" in province.type("pki", "registry", "show", *config)
     province.type("enrol", *config, "--token-file", province.token())
 
 
