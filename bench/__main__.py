@@ -18,12 +18,12 @@ from bench.throughput import Case
 from tests.fakes.postgresql import NoPostgresql
 
 FULL = [
-    Case(1, "sqlite", 500),
-    Case(1, "sqlite", 300, effects=True),
-    Case(CHILDREN, "sqlite", 4),
-    Case(1, "postgresql", 300),
+    Case(1, "sqlite", 1000),
+    Case(1, "sqlite", 200, effects=True),
+    Case(CHILDREN, "sqlite", 10),
+    Case(1, "postgresql", 600),
     Case(1, "postgresql", 100, effects=True),
-    Case(CHILDREN, "postgresql", 4),
+    Case(CHILDREN, "postgresql", 10),
 ]
 QUICK = [Case(1, "sqlite", 100), Case(20, "sqlite", 5), Case(1, "postgresql", 50)]
 QUICK_CHILDREN = 40

@@ -6,7 +6,6 @@ receipt is verified when the clock has stopped.
 """
 
 import asyncio
-import contextlib
 import os
 import struct
 from pathlib import Path
@@ -42,6 +41,7 @@ class Child:
         self._receipts: list[frame_pb2.SignedAck] = []
         self._acked = 0
         self._heard = asyncio.Event()
+        self._writing = asyncio.Lock()
         self.messages: list[bytes] = []
         self.made = 0
 
@@ -83,15 +83,29 @@ class Child:
             call = channel.stream_stream(METHOD)()
             await call.write(wire.Envelope(hello=self._hello()).SerializeToString())
             window = await self._window(call)
-            hearing = asyncio.create_task(self._hear(call))
-            for number, message in enumerate(self.messages):
-                await self._room(number, window)
-                await call.write(message)
-            await self._room(len(self.messages), 1)  # all of them are acknowledged
-            hearing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await hearing
+            works = [
+                asyncio.create_task(work) for work in (self._send(call, window), self._hear(call), self._beat(call))
+            ]
+            done, others = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+            for one in others:
+                one.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            done.pop().result()  # whoever failed says why
             await call.done_writing()
+
+    async def _send(self, call: Any, window: int) -> None:
+        for number, message in enumerate(self.messages):
+            await self._room(number, window)
+            async with self._writing:
+                await call.write(message)
+        await self._room(len(self.messages), 1)  # all of them are acknowledged
+
+    async def _beat(self, call: Any) -> None:
+        """Say every two seconds that this child lives, as all do: who is silent for long is let go."""
+        while True:
+            await asyncio.sleep(2.0)
+            async with self._writing:
+                await call.write(wire.Envelope(heartbeat=wire.Heartbeat(at_us=0)).SerializeToString())
 
     def _hello(self) -> wire.Hello:
         return wire.Hello(
@@ -118,6 +132,7 @@ class Child:
                 self._heard.set()
             elif said.WhichOneof("body") != "heartbeat":
                 raise RuntimeError(f"the parent says {said}")
+        raise RuntimeError(f"the parent lets {self.keystore.name} go")
 
     async def _room(self, number: int, window: int) -> None:
         """Wait until frame `number` may be under way."""

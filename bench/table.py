@@ -24,7 +24,7 @@ def text(whole: dict[str, Any]) -> str:
     if whole["throughput"]:
         head = ("taken in by one parent", "records/s", "CPU us", "bare gRPC", "bare database", "ratio", "peak MB")
         if any("baseline" in row for row in whole["throughput"]):
-            head += ("baseline",)
+            head += ("baseline", "CPU us then")
         lines += [*_columns([head, *(_throughput(row) for row in whole["throughput"])]), ""]
     if whole["reconnection"]:
         head = ("parent killed, and back", "all after s", "half after s", "records", "peak MB", "without receipt")
@@ -52,7 +52,7 @@ def _throughput(row: dict[str, Any]) -> tuple[str, ...]:
         str(row["bare_store"]["records_per_s"]),
         f"{row['ratio']:.2f} of {row['slower']}",
         str(row["parent_peak_mb"]),
-        *((str(row["baseline"]["records_per_s"]),) if "baseline" in row else ()),
+        *((str(row["baseline"][name]) for name in ("records_per_s", "cpu_us_per_record")) if "baseline" in row else ()),
     )
 
 

@@ -51,7 +51,7 @@ class Intake:
     async def _take_lane(self, lane: Lane) -> None:
         """Verify what arrives in one lane, while what was verified before is being committed."""
         arriving = self._lanes[lane.value]
-        verified: asyncio.Queue[list[Arrival]] = asyncio.Queue(1)
+        verified: asyncio.Queue[tuple[list[Arrival], bool]] = asyncio.Queue(1)
         self._spawn(self._commit_lane(lane, verified))
         while True:
             deliveries = [await arriving.get()]
@@ -59,17 +59,25 @@ class Intake:
             while len(deliveries) < _TAKE_FRAMES and size < _TAKE_BYTES and not arriving.empty():
                 deliveries.append(arriving.get_nowait())
                 size += len(deliveries[-1].frame)
-            await verified.put(await self._house.run(self._open, deliveries))
+            is_large = len(deliveries) == _TAKE_FRAMES or size >= _TAKE_BYTES // 2
+            await verified.put((await self._house.run(self._open, deliveries), is_large))
 
     def _open(self, deliveries: Sequence[wire.FrameDelivery]) -> list[Arrival]:
         return [self._house.receiver.open(delivery, self._peer) for delivery in deliveries]
 
-    async def _commit_lane(self, lane: Lane, verified: asyncio.Queue[list[Arrival]]) -> None:
-        """Hand over what is verified without waiting for the commits before it: the writer keeps the order."""
+    async def _commit_lane(self, lane: Lane, verified: asyncio.Queue[tuple[list[Arrival], bool]]) -> None:
+        """Hand over much before the last commit is done, as the writer keeps the order; little waits for more."""
         under_way: asyncio.Queue[asyncio.Task[Sequence[Reply]]] = asyncio.Queue(_COMMITS_AHEAD)
         self._spawn(self._answer_lane(under_way))
+        last: asyncio.Task[Sequence[Reply]] | None = None
         while True:
-            await under_way.put(asyncio.ensure_future(self._take(lane, await verified.get())))
+            arrivals, is_large = await verified.get()
+            if last is not None and not is_large:
+                await asyncio.wait({last})
+                if not verified.empty():
+                    arrivals += verified.get_nowait()[0]
+            last = asyncio.ensure_future(self._take(lane, arrivals))
+            await under_way.put(last)
 
     async def _answer_lane(self, under_way: asyncio.Queue[asyncio.Task[Sequence[Reply]]]) -> None:
         while True:

@@ -23,6 +23,7 @@ class Desk:
         self.said: list[wire.Envelope] = []
         self.steps: list[tuple[object, asyncio.Future]] = []
         self.tasks: list[asyncio.Task] = []
+        self.taken: list[int] = []
         self.heard = asyncio.Event()
         self.house = SimpleNamespace(
             receiver=self,
@@ -55,6 +56,7 @@ class Desk:
         return Opened(STREAM, delivery.frame, ())
 
     def take(self, _session, _peer, arrivals, _now):
+        self.taken.append(len(arrivals))
         return [Behind(STREAM, (bytes(16), int(arrivals[-1].frame), bytes(32)))]
 
     def commit(self) -> None:
@@ -118,3 +120,17 @@ async def test_what_a_later_commit_stores_is_not_said_before_the_earlier_ones_an
     first[1].set_exception(OSError("no room"))
     await desk.until_said(2)
     assert [envelope.WhichOneof("body") for envelope in desk.said] == ["refusal", "nack"]
+
+
+async def test_little_waits_for_the_commit_before_it_and_goes_with_what_came_meanwhile(desk) -> None:
+    for _ in range(3):
+        bring(desk, 2)
+        await desk.settle()
+    assert len(desk.steps) == 1
+    desk.commit()
+    await desk.settle()
+    assert len(desk.steps) == 1
+    desk.commit()
+    await desk.settle()
+    assert [envelope.nack.cursor.frame_no for envelope in desk.said] == [1]
+    assert desk.taken == [2, 4]
