@@ -24,7 +24,7 @@ def copy(tmp_path):
     return tmp_path / "copy.db"
 
 
-def two_lives(tree, copy, first, second):
+def two_lives(tree, copy, first, second, *, sent_first=False):
     """The district does the first and tells nobody, is put back to before it and does the second; then to after it."""
     later = copy.with_name("later.db")
     back_up(tree.district, copy)
@@ -33,7 +33,7 @@ def two_lives(tree, copy, first, second):
     for one, do in ((copy, second), (later, lambda: None)):
         tree.later(seconds=1)
         restore(tree.district, one)
-        meet(tree, tree.district)
+        meet(tree, tree.district, sent_first=sent_first)
         do()
         tree.carry()
 
@@ -127,8 +127,12 @@ def test_an_offer_that_followed_from_a_decision_nobody_heard_is_never_made(tree,
     assert tree.commune.find(one.id).custody.may_end(tree.commune.name)
 
 
-def test_an_offer_that_was_made_in_another_life_is_answered_once_more(tree, copy):
-    """The district declined unheard, then accepted and offered up; the province took it. Then back to the first."""
+@pytest.mark.parametrize("sent_first", [False, True])
+def test_an_offer_that_was_made_in_another_life_is_answered_once_more(tree, copy, sent_first):
+    """The district declined unheard, then accepted and offered up; the province took it. Then back to the first.
+
+    Where the province sends again first, its answer comes to a centre that knows of no offer of its own, and is spent.
+    """
     one = offered(tree)
 
     def take_and_pass_on():
@@ -138,7 +142,7 @@ def test_an_offer_that_was_made_in_another_life_is_answered_once_more(tree, copy
         tree.line("731").carry()
         tree.province.act(one.id, "accept")
 
-    two_lives(tree, copy, lambda: decide(tree, one, "decline"), take_and_pass_on)
+    two_lives(tree, copy, lambda: decide(tree, one, "decline"), take_and_pass_on, sent_first=sent_first)
     assert views(tree, one) == {(tree.province.name, 3)}
     assert tree.district.find(one.id).custody.state is CustodyState.GIVEN
     assert not any(post.parked() for post in tree.posts.values())
@@ -210,20 +214,22 @@ def test_what_is_said_before_all_is_told_says_nothing_of_custody(tree, copy):
     assert [line.act for line in tree.province.timeline(one.id)][-1] == "restate"
 
 
-def test_who_does_not_answer_for_it_changes_no_status_by_saying_so_anew(tree, copy):
-    """The district declined long ago; the commune has ended it. The district's disk is put back to the day before."""
+@pytest.mark.parametrize("skew_s", [0, 30])
+def test_who_does_not_answer_for_it_changes_no_status_by_saying_so_anew(tree, copy, skew_s):
+    """The district declined, and the commune ended it, perhaps by a slow clock. Then the district's disk is lost."""
     one = offered(tree)
     back_up(tree.district, copy)
     decide(tree, one, "decline")
     tree.carry()
-    tree.later(seconds=1)
+    tree.later(seconds=1 - skew_s)
     tree.commune.act(one.id, "resolve", note="xong")
+    tree.later(seconds=skew_s)
     tree.carry()
     tree.later(seconds=1)
     restore(tree.district, copy)
     meet(tree, tree.district)
     tree.carry()
-    assert {post.find(one.id).status for post in tree.posts.values()} == {Status.RESOLVED}
+    assert {post.find(one.id).status for post in (tree.commune, tree.province)} == {Status.RESOLVED}
     assert views(tree, one) == {(tree.commune.name, 3)}
 
 
