@@ -303,7 +303,8 @@ class FakeNode:
         if len(mine) == len(self.incidents):
             return self.situation
         own = {one["key"]: one for one in node_facts.situation(mine)["tiles"]}
-        return {**self.situation, "tiles": [own[one["key"]] for one in self.situation["tiles"]]}
+        area = {"area_name": next(one["name"] for one in node_facts.AREAS if one["code"] == principal["area_code"])}
+        return {**self.situation, "tiles": [own[one["key"]] | area for one in self.situation["tiles"]]}
 
     async def _links(self, request):
         _, refusal = self._need(request, "link.read")

@@ -89,7 +89,11 @@ def test_who_has_one_area_sees_that_area_and_no_address_opens_another(visit):
     expect(page.locator(".queue li")).to_have_count(3)
     for row in page.locator(".queue .area").all():
         expect(row).to_have_text("Phường Phước Tân")
-    expect(page.locator('.tile[data-key="open"] .value')).to_have_text("3")
+    own = page.locator('.tile[data-key="open"]')
+    expect(own.locator(".value")).to_have_text("3")
+    page.get_by_role("button", name="English").click()
+    expect(own.locator(".name")).to_have_text("Open incidents (Phường Phước Tân)")
+    expect(own.locator(".source")).to_contain_text("Incident book of OC thành phố Biên Hòa")
     page.goto(f"{watch.origin}/dash/incidents?all=1")
     expect(page.locator(".found")).to_have_text("3 trong 3 sự cố")
     page.goto(f"{watch.origin}/dash/incidents?incident={FIRE}")

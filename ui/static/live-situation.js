@@ -138,12 +138,13 @@ function makeTiles({ t, formats, line }) {
     tile.ltOne = one;
     const find = (name) => tile.querySelector(`.${name}`);
     setAttr(tile, "data-key", one.key);
-    setText(find("name"), t.code("tile", one.key, one.title));
+    const area = t.language === "en" && one.area_name ? ` (${one.area_name})` : ""; // in Vietnamese the node's title has it
+    setText(find("name"), t.code("tile", one.key, one.title) + area);
     const least = leastOf(one);
     find("least").hidden = least === null;
     setText(find("value"), formats.number(least ?? one.value));
     setText(find("unit"), (least ?? one.value ?? null) === null ? "" : t.code("unit", one.unit, one.unit));
-    setText(find("source"), one.source);
+    setText(find("source"), t.code("source", one.key, one.source, { me: line.situation?.centre?.title }));
     const cover = one.coverage;
     const shared = cover && cover.expected ? t("{n}/{all} trung tâm có số liệu", { n: cover.received, all: cover.expected }) : "";
     setText(find("coverage"), least === null ? shared : [shared, missingText(t, one.partial.missing)].filter(Boolean).join("; "));
