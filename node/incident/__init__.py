@@ -15,5 +15,6 @@ Each message about an incident is numbered per link, so one that stands behind a
 
 `value.py` the values and limits · `steps.py` who may do what, as a table · `rows.py` the rows, which stay home ·
 `act.py` what people do · `custody.py` who answers · `wire.py` the codec · `tell.py` what is sent on ·
-`hear.py` what arrives · `reply.py` what is answered without a person · `recall.py`, `anew.py` a restore · `view.py` what a screen is told.
+`hear.py` what arrives · `reply.py` what is answered without a person ·
+`recall.py`, `anew.py` a restore · `view.py` what a screen is told.
 """
