@@ -165,9 +165,9 @@ def test_what_people_write_runs_nowhere(centre):
             manager.at(f"/dash/accounts?account=x{number:02d}", f"[{number:02d}]")
         manager.page.click(".st-key-account-sessions summary")
         manager.page.wait_for_timeout(1500)
-        manager.at("/dash/records", "login.begin")
-        manager.at("/dash/records?act=account.add", "account.add")
-        manager.at("/dash/records?act=access.refused", "access.refused")
+        manager.at("/dash/records", "Đăng nhập")
+        manager.at("/dash/records?act=account.add", "Thêm tài khoản")
+        manager.at("/dash/records?act=access.refused", "Bị từ chối truy cập")
         manager.at("/account")
         manager.at("/login?next=%2F%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E")
         assert "<script>alert(1)</script>" in operator.seen  # as words

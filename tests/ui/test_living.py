@@ -104,6 +104,7 @@ def test_news_moves_nothing_under_somebody_who_reads(visit, node):
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(900)
 def test_ten_minutes_of_news_move_nothing_under_somebody_who_reads(visit, node):
     watch = visit()
     page = watch.log_in()
