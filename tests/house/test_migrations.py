@@ -12,7 +12,16 @@ from tests.house import tree
 from tests.house.migrations import differences, faults
 
 # Modules that hold tables of an owner, beyond `<owner>.tables`.
-ROWS = {"node": ("node.tables", "node.figures.approval_rows", "node.figures.noting", "node.figures.rows", "node.incident.rows", "node.presence")}
+ROWS = {
+    "node": (
+        "node.tables",
+        "node.figures.approval_rows",
+        "node.figures.noting",
+        "node.figures.rows",
+        "node.incident.rows",
+        "node.presence",
+    )
+}
 
 
 def histories() -> dict[str, Path]:
