@@ -74,9 +74,9 @@ def stir(page, node, others, beat):
         node.change(chosen, title=f"Tin mới {beat}")
         expect(page.locator(f'.queue li[data-id="{chosen}"] .title')).to_have_text(f"Tin mới {beat}")
     elif kind == 1:
-        node.tiles["below"] = {"value": 20 + beat, "state": "ok", "partial": None}
+        node.tiles["below"] = {"value": 20 + beat % 900, "state": "ok", "partial": None}
         node.push()
-        expect(page.locator('.tile[data-key="below"] .value')).to_have_text(str(20 + beat))
+        expect(page.locator('.tile[data-key="below"] .value')).to_have_text(str(20 + beat % 900))
     elif kind == 2:
         node.centres["26374"] = {"open_incidents": beat}
         node.push()
