@@ -121,7 +121,7 @@ class Counter:
     async def _stay(self) -> None:
         """Come back to the server for as long as the link is open."""
         backoff = Backoff(self._needs.random)
-        while True:
+        while self._is_open:
             await self._broken.wait()
             await self._needs.clock.sleep(backoff.next_s())
             try:
@@ -137,7 +137,7 @@ class Counter:
 
     async def _keep_current(self) -> None:
         """Whenever the registry changed: write down who may come in, and have the server read it."""
-        while True:
+        while self._is_open:
             await self._renewed.wait()
             self._renewed.clear()
             client = self._client
@@ -233,7 +233,7 @@ class Counter:
 
     async def close(self) -> None:
         """End every connection and leave the server."""
-        self._is_open = False
+        self._is_open = False  # the client takes a cancellation that comes at a bad moment for a time-out, and goes on
         for task in self._upkeep:
             task.cancel()
         await asyncio.gather(*self._upkeep, return_exceptions=True)

@@ -3,7 +3,7 @@
 from . import wire
 
 # Kind of record -> number of the payload's field that repeats enclosed records (proto/node/v1).
-FIELDS = {"incident.alert": 7, "incident.offer": 7, "incident.withdraw": 7, "incident.status": 7}
+FIELDS = {"incident.alert": 7, "incident.offer": 7, "incident.withdraw": 7, "incident.status": 7, "ledger.bypass": 1}
 
 
 def enclosed_in(kind: str, payload: bytes) -> list[bytes]:

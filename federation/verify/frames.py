@@ -88,6 +88,12 @@ def open_frame(raw: bytes, key_for: KeyFor) -> Frame:
     return Frame(header=header, digest=digest, records=tuple(_record(record) for record in records))
 
 
+def open_head(head: bytes, signature: bytes, key_for: KeyFor) -> tuple[Header, bytes]:
+    """A frame's header without its records, and its hash; Damaged says what does not hold."""
+    header = _header(head)
+    return header, _check_signature(head, signature, header, key_for)
+
+
 def open_enclosed(raw: bytes, key_for: KeyFor) -> tuple[Header, Record]:
     """A record lifted out of its frame; Damaged says what does not hold."""
     message = wire.read(raw)
@@ -192,7 +198,7 @@ def _header(head: bytes) -> Header:
         prev_frame_hash=_sized(message.string(9), HASH_BYTES, "previous hash"),
         merkle_root=_sized(message.string(10), HASH_BYTES, "Merkle root"),
         key_id=_sized(message.string(11), HASH_BYTES, "key id"),
-        sealed_at=_time(wire.signed(message.number(12))),
+        sealed_at=moment(wire.signed(message.number(12))),
         genesis=_genesis(wire.read(genesis[-1])) if genesis else None,
     )
 
@@ -214,7 +220,8 @@ def _sized(content: bytes, length: int, what: str) -> bytes:
     return content
 
 
-def _time(microseconds: int) -> datetime:
+def moment(microseconds: int) -> datetime:
+    """A time out of microseconds; Damaged if no calendar has it."""
     try:
         return _START + timedelta(microseconds=microseconds)
     except OverflowError as error:

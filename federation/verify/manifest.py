@@ -13,6 +13,7 @@ from .frames import KeyFor
 from .verdict import Damaged
 
 FORMAT = "lienthong-frames-1"
+PACK_FORMAT = "lienthong-evidence-1"  # a pack: what proves one subject, and nothing else
 DOMAIN = b"lienthong.evidence.manifest.v1\x00"
 
 
@@ -23,12 +24,21 @@ class Manifest:
     exporter: str
     exported_at: str
     members: Mapping[str, str]
+    key_id: bytes = b""
+    subject: Mapping[str, str] | None = None
 
 
-def write(exporter: str, key_id: bytes, exported_at: str, members: Mapping[str, bytes]) -> bytes:
-    """The manifest of these members, the bytes that the exporter signs after DOMAIN."""
+def write(
+    exporter: str,
+    key_id: bytes,
+    exported_at: str,
+    members: Mapping[str, bytes],
+    subject: Mapping[str, str] | None = None,
+) -> bytes:
+    """The manifest of these members, the bytes that the exporter signs after DOMAIN; with a subject that of a pack."""
     content = {
-        "format": FORMAT,
+        "format": FORMAT if subject is None else PACK_FORMAT,
+        **({} if subject is None else {"subject": dict(subject)}),
         "exporter": exporter,
         "key_id": key_id.hex(),
         "exported_at": exported_at,
@@ -42,13 +52,16 @@ def read(members: Mapping[str, bytes], key_for: KeyFor) -> Manifest:
     raw = members.get(MANIFEST, b"")
     try:
         content: Any = json.loads(raw)
-        if content["format"] != FORMAT:
+        if content["format"] not in {FORMAT, PACK_FORMAT}:
             raise Damaged("MANIFEST", "the bundle has a format that is not known")
         exporter, key_id = str(content["exporter"]), bytes.fromhex(content["key_id"])
+        subject = content["subject"].items() if content["format"] == PACK_FORMAT else None
         manifest = Manifest(
             exporter=exporter,
             exported_at=str(content["exported_at"]),
             members={str(name): str(digest) for name, digest in content["members"].items()},
+            key_id=key_id,
+            subject=None if subject is None else {str(name): str(value) for name, value in subject},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Damaged("MANIFEST", "the manifest cannot be read") from error

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from . import bundle, chains, figures, manifest, sums
+from . import bundle, chains, figures, manifest, pack, sums
 from .certificates import SignKey, Trust
 from .enclosures import enclosed_in
 from .floors import FLOORS, Floor, beginning_of, check_floor, open_floor
@@ -31,7 +31,10 @@ def prove(raw: bytes, root_pem: bytes) -> Verdict:
     except Damaged as error:
         verdict.blame("", REGISTRY, error)
     prover = _Prover(members, trust, verdict)
-    prover.prove_streams()
+    if pack.is_pack(members):
+        prover.prove_pack()
+    else:
+        prover.prove_streams()
     prover.hold_against_manifest(raw)
     return verdict
 
@@ -63,6 +66,15 @@ class _Prover:
 
     def _key_for(self, centre: str, key_id: bytes) -> SignKey | None:
         return self._keys.get((centre, key_id))
+
+    def prove_pack(self) -> None:
+        """What a pack proves of its subject."""
+        try:
+            listed = manifest.read(self._members, self._key_for)
+        except Damaged:
+            return  # blamed when the members are held against it
+        self._verdict.subject = listed.subject
+        pack.Pack(self._members, self._key_for, listed, self._verdict).prove()
 
     def prove_streams(self) -> None:
         """Each epoch by itself, then each stream's epochs in their order."""

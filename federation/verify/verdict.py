@@ -1,6 +1,8 @@
 """What the verifier found: what holds, and what does not, with the centre that it concerns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 class Damaged(Exception):  # noqa: N818 - it says what the bytes are, not that the program failed
@@ -34,6 +36,32 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One signed record of a pack: who signed what, and whose receipts stand after and before it."""
+
+    centre: str
+    rid: bytes
+    kind: str
+    said: str
+    sealed_at: datetime
+    enclosed_by: str = ""
+    received_by: str = ""
+    received_at: datetime | None = None
+    not_before: datetime | None = None
+    is_restated: bool = False
+    is_timely: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that a signed cipher text holds: whose record, which part of it, and what it says."""
+
+    centre: str
+    part: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One thing that does not hold; `centre` is a registry name, empty where none can be told."""
 
@@ -63,6 +91,9 @@ class Verdict:
     faults: list[Fault] = field(default_factory=list)
     titles: dict[str, Listing] = field(default_factory=dict)
     beginnings: list[Beginning] = field(default_factory=list)
+    subject: Mapping[str, str] | None = None
+    proofs: list[Proof] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
     exporter: str = ""
     exported_at: str = ""
 

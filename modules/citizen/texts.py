@@ -208,6 +208,7 @@ ENGLISH = {
     "Đã nhận đề nghị mở lại": "Wish to reopen received",
     "Đã nhận đánh giá": "Rating received",
     "Giữ kết quả": "Result kept",
+    "Nhắc lại sau khôi phục": "Said anew after a restore",
     "Đã xóa nội dung và khóa theo yêu cầu": "Words and their key erased as asked",
     "Đã xóa ảnh và khóa theo yêu cầu": "Picture and its key erased as asked",
     "Đường truyền tới {centre} đang gián đoạn; thông tin mới sẽ được gửi ngay khi nối lại.": (

@@ -111,7 +111,7 @@ def test_the_demo_starts_heals_refuses_a_twin_ends_and_continues(tmp_path):
         assert (folder / "nodes" / "75" / "keys" / "sign.pem").read_text() == registry
         assert set(json.loads((folder / "ports.json").read_text())) == set(json.loads(ports))
         operator = people(folder / "accounts.txt", plan.centres)["26374", "operator"]
-        found = re.search(r"citizen (http://[^/]+)/modules/\S+\s+API +(http://[^/]+)/docs", second.log.read_text())
+        found = re.search(r"citizen (http://[^/]+)/modules/.+\s+API +(http://[^/]+)/docs", second.log.read_text())
         citizens, url = found.groups()
         assert httpx.get(f"{citizens}/healthz").json() == {"status": "ok", "node": "ok"}
         assert httpx.get(f"{citizens}/modules/citizen/").status_code == 200

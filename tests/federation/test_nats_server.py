@@ -309,3 +309,23 @@ async def test_without_a_server_the_parent_starts_says_so_and_comes_in_later(fed
     await link.server.start()
     await until(lambda: link._counter._client is not None)
     await link.close()
+
+
+async def test_a_cancellation_that_the_client_takes_for_a_time_out_does_not_keep_the_link_open(
+    federation, monkeypatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def request(*_words, **_more):
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            raise TimeoutError from error
+
+    monkeypatch.setattr(Client, "request", request)
+    home, registry = federation.home("731"), federation.registry_file("731")
+    link = served_link(federation.keystore("731"), registry, lambda *_words: None, home)
+    await link.listen("127.0.0.1:0", Side(link).accept)
+    await asked.wait()
+    await asyncio.wait_for(link.close(), 60)

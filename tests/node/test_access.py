@@ -17,6 +17,8 @@ MAY = {
     "report.read": {"operator", "leader"},
     "report.identity": {"operator", "leader"},
     "figure.read": {"operator", "leader"},
+    "figure.prepare": {"operator", "leader"},
+    "figure.approve": {"leader"},
     "link.read": {"operator", "leader", "admin"},
     "account.manage": {"admin"},
     "audit.read": {"leader", "admin"},

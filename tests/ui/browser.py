@@ -108,6 +108,19 @@ class Watch:
         assert self.strays == []
 
 
+def back(page, url):
+    """Go one page back once the script of this one has ended: it may still write into the address until then."""
+    settled(page)
+    page.go_back()
+    expect(page).to_have_url(url)
+    settled(page)
+
+
+def settled(page):
+    """Wait until Streamlit runs no script for this page."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def until_ready(origin, cookie):
     """Wait until Streamlit answers behind the proxy."""
     with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:

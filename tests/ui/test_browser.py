@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.fakes import node_facts
-from tests.ui.browser import FIRE, FLOOD
+from tests.ui.browser import FIRE, FLOOD, back
 
 ATTACK = '"><img src=x onerror="window.hit=1"><script>window.hit=2</script>{{7*7}}![x](http://evil.example/x.png)'
 
@@ -242,9 +242,9 @@ def test_a_click_opens_the_incident_and_back_returns(visit):
     assert width == 320
     row(page, FIRE).locator("a").click()
     expect(page.locator("h1")).to_have_text("Cháy cỏ sát kho hàng")
-    page.go_back()
+    back(page, re.compile(rf"/dash/incidents\?incident={FLOOD}$"))
     expect(page.locator("h1")).to_contain_text("Ngập sâu")
-    page.go_back()
+    back(page, re.compile(r"/dash/?$"))
     expect(tile(page, "open")).to_be_visible()
     watch.is_clean()
 

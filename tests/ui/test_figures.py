@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.ui.browser import DESKTOP, PHONE
+from tests.ui.browser import DESKTOP, PHONE, back
 
 
 def figure(page, name):
@@ -57,7 +57,7 @@ def test_down_to_the_communes_and_their_signatures_by_keyboard_and_back(visit):
     expect(versions.nth(0)).to_contain_text("thay bản 1")
     expect(versions.nth(1)).to_contain_text("Bản 1: 800 từ 2/3 trung tâm")
     assert "figure=incident.opened" in page.url
-    page.go_back()
+    back(page, re.compile(r"/dash/figures(?!.*figure=)"))
     expect(page.locator(".fig-detail")).to_be_hidden()
     watch.is_clean()
 

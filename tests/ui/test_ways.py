@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.ui.browser import FIRE, FLOOD, PHONE
+from tests.ui.browser import FIRE, FLOOD, PHONE, back
 
 OPERATOR, LEADER, ADMIN = ("dieuhanh", "mat-khau-1"), ("lanhdao", "mat-khau-2"), ("quantri", "mat-khau-3")
 IN_VIETNAM = """() => new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Ho_Chi_Minh',
@@ -51,7 +51,7 @@ def test_another_language_keeps_the_page_and_what_was_looked_for(visit, who, whe
     page.get_by_role("button", name="Tiếng Việt").click()
     expect(page.locator(part).first).to_contain_text(vietnamese)
     assert set(page.url.partition("?")[2].split("&")) - {""} == asked
-    page.go_back()
+    back(page, re.compile(r"lang=en"))
     expect(page.locator(part).first).to_contain_text(english)
     watch.is_clean()
 
@@ -66,11 +66,11 @@ def test_an_address_opens_the_same_for_somebody_else_and_back_retraces_the_steps
     page.get_by_role("link", name="Số liệu").click()
     page.locator(".fig-row").filter(has_text="Sự cố mở mới").click()
     expect(page.locator(".fig-detail .value").first).to_have_text("1.204")
-    page.go_back()
+    back(page, re.compile(r"/dash/figures(?!.*figure=)"))
     expect(page.locator(".fig-rows li").first).to_be_visible()
-    page.go_back()
+    back(page, re.compile(rf"/dash/incidents\?.*incident={FIRE}"))
     expect(page.locator("h1")).to_have_text("Cháy cỏ sát kho hàng")
-    page.go_back()
+    back(page, re.compile(r"/dash/incidents(?!.*incident=)"))
     expect(page.locator("h1")).to_have_count(0)
     expect(page.locator(".found")).to_have_text("2 trong 2 sự cố")
     page.go_forward()
