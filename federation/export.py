@@ -1,6 +1,6 @@
 """A bundle of everything stored, for a process that trusts only the root certificate (see federation.verify)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import cast
@@ -22,15 +22,20 @@ def export_frames(session: Session, registry: Registry, signer: Signer, now: dat
     """The stored frames as their origins signed them, the certificates they need, and this centre's signed manifest."""
     members = dict(_epochs(session)) | dict(_floors(session, registry, signer.name))
     members[REGISTRY] = registry.raw
-    for number, der in enumerate(registry.issuing_certificates):
-        members[f"{bundle.ISSUING}{number:02}.der"] = der
-    for centre in registry.centres:
-        for der in centre.sign_certificates:
-            members[f"{bundle.CERTIFICATES}{centre.name}/{_key_id(der)}.der"] = der
+    members |= certificates_of(registry, {centre.name for centre in registry.centres})
     listed = manifest.write(signer.name, signer.key_id, now.isoformat(), members)
     members[bundle.MANIFEST] = listed
     members[bundle.SIGNATURE] = signer.sign(manifest.DOMAIN + listed)
     return bundle.pack(members)
+
+
+def certificates_of(registry: Registry, named: Collection[str]) -> dict[str, bytes]:
+    """The issuing certificates, and those of these centres' keys, under their names in a bundle."""
+    found = {f"{bundle.ISSUING}{number:02}.der": der for number, der in enumerate(registry.issuing_certificates)}
+    for centre in registry.centres:
+        for der in centre.sign_certificates if centre.name in named else ():
+            found[f"{bundle.CERTIFICATES}{centre.name}/{_key_id(der)}.der"] = der
+    return found
 
 
 def _epochs(session: Session) -> Iterator[tuple[str, bytes]]:

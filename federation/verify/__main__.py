@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .proof import prove
+from .sentences import of_pack
 from .verdict import Damaged, Verdict
 
 
@@ -14,9 +15,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m federation.verify", description="Prove a bundle of stored frames with a root certificate only."
     )
-    parser.add_argument("bundle", type=Path, help="the file that `python -m node evidence frames` wrote")
+    parser.add_argument("bundle", type=Path, help="the file that `python -m node evidence` wrote")
     parser.add_argument("--root", type=Path, required=True, help="the trusted root certificate (PEM)")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of text")
+    parser.add_argument("--lang", choices=("en", "vi"), default="en", help="the language of a pack's sentences")
     asked = parser.parse_args(arguments)
     try:
         verdict = prove(asked.bundle.read_bytes(), asked.root.read_bytes())
@@ -25,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Damaged as error:
         verdict = Verdict()
         verdict.blame("", str(asked.root), error)
-    sys.stdout.write(f"{_as_json(verdict) if asked.json else _as_text(verdict)}\n")
+    text = f"{_as_text(verdict) if verdict.subject is None else of_pack(verdict, asked.lang)}\n"
+    sys.stdout.write(f"{'' if asked.json else text}{_as_json(verdict)}\n")
     return 0 if verdict.holds else 1
 
 
@@ -64,8 +67,26 @@ def _as_json(verdict: Verdict) -> str:
         }
         for one in verdict.beginnings
     ]
+    proofs = [
+        {
+            "centre": one.centre,
+            "rid": one.rid.hex(),
+            "kind": one.kind,
+            "said": one.said,
+            "sealed_at": one.sealed_at.isoformat(),
+            "enclosed_by": one.enclosed_by,
+            "received_by": one.received_by,
+            "received_at": one.received_at.isoformat() if one.received_at else None,
+            "not_before": one.not_before.isoformat() if one.not_before else None,
+            "restated": one.is_restated,
+            "timely": one.is_timely,
+        }
+        for one in verdict.proofs
+    ]
+    words = [{"centre": one.centre, "part": one.part, "text": one.text} for one in verdict.words]
+    about = {} if verdict.subject is None else {"subject": dict(verdict.subject), "proofs": proofs, "words": words}
     answer = {"ok": verdict.holds, "exporter": verdict.exporter, "exported_at": verdict.exported_at}
-    return json.dumps({**answer, "centres": centres, "from": beginnings, "faults": faults}, ensure_ascii=False)
+    return json.dumps({**answer, **about, "centres": centres, "from": beginnings, "faults": faults}, ensure_ascii=False)
 
 
 def _as_text(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""A pack: the records that one incident or one figure is proved with, and the receipts that stand around them.
+"""A pack: the records that one incident is proved with, and the receipts that stand around them.
 
 Records come one by one out of their frames, each with its audit path, so that nothing else that a frame held is shown.
 Of the frames between a record and the receipts around it there is only the signed header: enough to follow the chain.
@@ -10,13 +10,13 @@ Of the frames between a record and the receipts around it there is only the sign
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
 
-from . import bundle, figures, sums, wire, words
+from . import bundle, wire, words
 from .enclosures import enclosed_in
 from .frames import CLOCK_SLACK, Header, KeyFor, Record, moment, open_enclosed, open_head, origin_of_enclosed
 from .manifest import Manifest
@@ -75,8 +75,9 @@ class Pack:
 
     def prove(self) -> None:
         """Headers, receipts, records, and then what they say of the subject."""
-        if self._listed.subject is None:
-            self._verdict.blame(self._listed.exporter, bundle.MANIFEST, Damaged("MANIFEST", "the pack has no subject"))
+        if self._listed.subject is None or set(self._listed.subject) != {"incident"}:
+            reason = "the pack has no subject that this verifier knows"
+            self._verdict.blame(self._listed.exporter, bundle.MANIFEST, Damaged("SUBJECT", reason))
             return
         for begin, take in ((HEADERS, self._headers), (RECEIPTS, self._receipt), (RECORDS, self._record)):
             for name in sorted(name for name in self._members if name.startswith(begin)):
@@ -86,10 +87,7 @@ class Pack:
                     self._verdict.blame(self._culprit(name, error), name, error)
         if not self._verdict.proofs:
             self._verdict.blame(self._listed.exporter, "", Damaged("SUBJECT", "the pack proves no record"))
-        if "incident" in self._listed.subject:
-            self._incident(self._listed.subject["incident"])
-        else:
-            self._figure(self._listed.subject)
+        self._incident(self._listed.subject["incident"])
 
     def _culprit(self, name: str, error: Damaged) -> str:
         """A receipt is its receiver's, everything else its origin's."""
@@ -150,7 +148,7 @@ class Pack:
         linked = self._linked.get((headers, header.frame_no))
         if linked is None or linked.digest != hashlib.sha256(_head_domain(content)).digest():
             raise Damaged("LINK", f"the header of frame {header.frame_no} is not among the headers")
-        proof = self._timed(Proof(**_said(header, record)), header, self._receipts.get(headers, []), linked.run)
+        proof = self._timed(_said(header, record), header, self._receipts.get(headers, []), linked.run)
         count = self._verdict.count(header.origin)
         count.records += 1
         self._verdict.proofs.append(proof)
@@ -188,7 +186,12 @@ class Pack:
             key = self._key_for(header.origin, header.key_id)
             timely = outer.received_at is not None and key is not None and outer.received_at <= key.until + CLOCK_SLACK
             proof = replace(
-                outer, **_said(header, record), enclosed_by=outer.centre, not_before=None, is_timely=bool(timely)
+                _said(header, record),
+                enclosed_by=outer.centre,
+                received_by=outer.received_by,
+                received_at=outer.received_at,
+                is_restated=outer.is_restated,
+                is_timely=bool(timely),
             )
             self._verdict.count(header.origin).enclosed += 1
             self._verdict.proofs.append(proof)
@@ -204,53 +207,23 @@ class Pack:
                 self._verdict.blame(centre, record.rid.hex(), Damaged("SUBJECT", "a record about another incident"))
         for name in sorted(name for name in self._members if name.startswith(KEYS)):
             try:
-                if name != f"{KEYS}{subject}":
-                    raise Damaged("WORDS", "keys of another incident")
-                keys = words.read_keys(self._members[name], subject)
+                keys = words.read_keys(self._members[name], name.removeprefix(KEYS), subject)
                 said = [one for centre, record in self._payloads for one in words.open_words(centre, record, keys)]
             except Damaged as error:
                 self._verdict.blame(self._listed.exporter, name, error)
             else:
                 self._verdict.words.extend(dict.fromkeys(said))
 
-    def _figure(self, subject: Mapping[str, str]) -> None:
-        states = list(self._states())
-        asked = [one for one in states if one.digest.hex() == subject.get("figure")]
-        if not asked:
-            reason = "the figure that the pack is about is not in it"
-            self._verdict.blame(self._listed.exporter, "", Damaged("SUBJECT", reason))
-            return
-        parts = {(name, digest) for name, _, digest in asked[0].parts}
-        for one in (*asked, *(one for one in states if (one.centre, one.digest) in parts)):
-            self._verdict.count(one.centre).figures += 1
-        for finding in sums.check([*asked, *(one for one in states if (one.centre, one.digest) in parts)], frozenset()):
-            self._verdict.blame(finding.centre, finding.where, finding.error)
-        for one in asked:
-            self._verdict.count(one.centre).totals += bool(one.parts)
-
-    def _states(self) -> Iterator[figures.State]:
-        for centre, record in self._payloads:
-            try:
-                yield from figures.states_in(centre, record.kind, record.payload)
-            except Damaged as error:
-                self._verdict.blame(centre, record.rid.hex(), error)
-
 
 def _head_domain(enclosed: bytes) -> bytes:
     return b"lienthong.federation.frame.v1\x00" + wire.read(enclosed).string(4)
 
 
-def _said(header: Header, record: Record) -> dict[str, object]:
-    """Who signed which record when, and in one word what it says."""
+def _said(header: Header, record: Record) -> Proof:
+    """Who signed which record when, and in a few words what it says."""
     said = ""
     if record.kind.startswith(_INCIDENT):
-        step = wire.read(wire.read(record.payload).string(4))
-        content = wire.read(wire.read(record.payload).string(3))
+        news = wire.read(record.payload)
+        step, content = wire.read(news.string(4)), wire.read(news.string(3))
         said = " ".join(filter(None, (content.text(2), content.text(3), step.text(1), step.text(2))))
-    return {
-        "centre": header.origin,
-        "rid": record.rid,
-        "kind": record.kind,
-        "said": said,
-        "sealed_at": header.sealed_at,
-    }
+    return Proof(centre=header.origin, rid=record.rid, kind=record.kind, said=said, sealed_at=header.sealed_at)

@@ -24,11 +24,11 @@ class Keys:
     picture: bytes = field(repr=False)
 
 
-def read_keys(raw: bytes, subject: str) -> Keys:
+def read_keys(raw: bytes, named: str, subject: str) -> Keys:
     """The keys in a member; Damaged if they are none, or those of another incident."""
     message = wire.read(raw)
     keys = Keys(message.string(1), message.string(2), message.string(3))
-    if keys.incident.hex() != subject or {len(keys.words), len(keys.picture)} - {0, _KEY_BYTES}:
+    if {keys.incident.hex(), named} != {subject} or {len(keys.words), len(keys.picture)} - {0, _KEY_BYTES}:
         raise Damaged("WORDS", "the keys cannot be read, or are those of another incident")
     return keys
 

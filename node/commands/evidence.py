@@ -13,9 +13,12 @@ from federation.examination.copies import state_heads
 from federation.export import export_frames
 from federation.frame import to_us
 from federation.v1.copies_pb2 import HeldHeads
+from node import audit
 from node.clock import SystemClock
-from node.commands.plain import Config, sentences
+from node.commands.account import at_rest
+from node.commands.plain import Config, fail, sentences
 from node.engines import reader_engine
+from node.evidence import incident_of, keys_member, pack_of
 from node.settings import Settings
 from pki.keystore import Keystore
 from pki.registry import Registry, RegistryFile
@@ -42,6 +45,48 @@ def frames(
     each other, incidents with their descriptions included: hand it only to somebody who may read them.
     """
     _give_out(config, out, export_frames)
+
+
+@app.command()
+def export(
+    incident: Annotated[str, typer.Argument(help="The incident's number or identity.")],
+    config: Config,
+    out: Out,
+    with_words: Annotated[
+        bool,
+        typer.Option("--with-words", help="Put in the keys of its words; the node must be at rest, --reason given."),
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why the words are handed over, and to whom; kept in the audit.")] = "",
+) -> None:
+    """Export what proves one incident, and nothing else: its signed records and the receipts around them.
+
+    Prove it anywhere: `python -m federation.verify FILE --root root.pem`. Without its keys nobody reads its words.
+    """
+    with sentences():
+        if with_words:
+            _note_words(config, incident, reason.strip())
+
+    def packed(session: Session, registry: Registry, keystore: Keystore, now: datetime) -> bytes:
+        found = incident_of(session, incident)
+        return pack_of(session, registry, keystore, now, found, has_words=with_words)
+
+    _give_out(config, out, packed)
+
+
+def _note_words(config: Path, incident: str, reason: str) -> None:
+    """Write into the audit that words are handed over, and why, before anything is written out."""
+    if not reason:
+        fail("--with-words: say with --reason why the words are handed over, and to whom")
+    clock = SystemClock()
+
+    def note(session: Session) -> None:
+        found = incident_of(session, incident)
+        keys_member(session, found)
+        subject = found.hex
+        audit.record(session, actor="local", act="incident.words", subject=subject, detail=reason, now=clock.now())
+
+    with at_rest(Settings.load(config)) as database:
+        database.write(note)
 
 
 @app.command()
