@@ -98,9 +98,11 @@ class Pack:
 
     def _headers(self, name: str, content: bytes) -> None:
         parts = list(bundle.split(content))
+        if len(parts) % 2:
+            raise Damaged("PACKING", "a header without a signature")
         before: tuple[Header, bytes] | None = None
         run = 0
-        for head, signature in zip(parts[::2], parts[1::2], strict=len(parts) % 2 == 0):
+        for head, signature in zip(parts[::2], parts[1::2], strict=True):
             header, digest = open_head(head, signature, self._key_for)
             if name != header_name(header.origin, header.lane, header.audience, header.epoch):
                 raise Damaged("STREAM", f"the headers are those of {header.origin}, {header.lane}, {header.audience}")
@@ -202,9 +204,10 @@ class Pack:
 
     def _incident(self, subject: str) -> None:
         for centre, record in self._payloads:
-            about = wire.read(record.payload).string(1).hex() if record.kind.startswith(_INCIDENT) else ""
-            if about and about != subject:
-                self._verdict.blame(centre, record.rid.hex(), Damaged("SUBJECT", "a record about another incident"))
+            try:
+                _check_about(record, subject)
+            except Damaged as error:
+                self._verdict.blame(centre, record.rid.hex(), error)
         for name in sorted(name for name in self._members if name.startswith(KEYS)):
             try:
                 keys = words.read_keys(self._members[name], name.removeprefix(KEYS), subject)
@@ -213,6 +216,11 @@ class Pack:
                 self._verdict.blame(self._listed.exporter, name, error)
             else:
                 self._verdict.words.extend(dict.fromkeys(said))
+
+
+def _check_about(record: Record, subject: str) -> None:
+    if record.kind.startswith(_INCIDENT) and wire.read(record.payload).string(1).hex() != subject:
+        raise Damaged("SUBJECT", "a record about another incident")
 
 
 def _head_domain(enclosed: bytes) -> bytes:
